@@ -1,0 +1,1 @@
+//! Complete programs that use shylock; each is a file in `src/bin`.

@@ -1,0 +1,1 @@
+//! Distributed locks over the database that you already run.
