@@ -62,6 +62,13 @@ impl Lock {
         Self { manager: Some(manager), name, options: LockOptions::default() }
     }
 
+    /// The same lock of this manager.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn in_manager(mut self, manager: LockManager) -> Self {
+        self.manager = Some(manager);
+        self
+    }
+
     /// How long a lease lasts unless it is renewed, from 100 ms to 30 days; the manager's by default.
     ///
     /// A crash delays the others by at most this. A short one needs a store that answers well within a
