@@ -32,6 +32,12 @@ impl Lock {
         self.map(|lock| lock.ttl(ttl))
     }
 
+    /// As [`Lock::shared`](crate::Lock::shared).
+    #[must_use]
+    pub fn shared(self, max: u32) -> Self {
+        self.map(|lock| lock.shared(max))
+    }
+
     /// As [`Lock::auto_renew`](crate::Lock::auto_renew).
     #[must_use]
     pub fn auto_renew(self, auto_renew: bool) -> Self {

@@ -47,7 +47,7 @@ impl Runtime {
         };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let handle = runtime.handle().clone();
-        let (tell, told) = oneshot::channel();
+        let (tell, told) = oneshot::channel::<Option<LockManager>>();
         let run = move || {
             runtime.block_on(async {
                 if let Ok(Some(manager)) = told.await {
