@@ -36,6 +36,7 @@ mod wheel;
 
 pub use database::TestDatabase;
 pub use error::Error;
+pub use local::mongod;
 pub use private::PrivateServer;
 pub use server::MongoServer;
 pub use settings::{Settings, Source};

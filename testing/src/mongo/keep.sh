@@ -27,10 +27,13 @@ sweep_if_unused() {
 }
 
 watch() {
-    idle=0
     while [ -e "$folder/users" ]; do
-        if flock -n -x "$folder/users" true; then idle=$((idle + 1)); else idle=0; fi
-        [ "$idle" -gt "$seconds" ] && sweep_if_unused
+        # Whoever comes sets the time of the file, too: a short use may fall between two looks.
+        if ! flock -n -x "$folder/users" true; then
+            touch -c "$folder/users"
+        elif [ $(($(date +%s) - $(stat -c %Y "$folder/users"))) -gt "$seconds" ]; then
+            sweep_if_unused
+        fi
         sleep 1
     done
 }

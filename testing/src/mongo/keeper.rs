@@ -5,7 +5,7 @@ use std::{
     os::unix::{fs::DirBuilderExt as _, process::CommandExt as _},
     path::Path,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use rustix::fs::{FlockOperation, flock};
@@ -18,7 +18,7 @@ const SCRIPT: &str = include_str!("keep.sh");
 /// A lock on a file, until it is dropped or the process ends.
 #[derive(Debug)]
 pub(super) struct FileLock {
-    _file: File,
+    file: File,
 }
 
 /// Makes a folder that only this user can look into, with the folders above it.
@@ -35,7 +35,10 @@ pub(super) async fn lock(file: &Path) -> Result<FileLock, Error> {
 /// Says that the servers in `folder` are in use, for as long as the answer lives. Call it under the lock
 /// beside the folder.
 pub(super) async fn use_servers(folder: &Path) -> Result<FileLock, Error> {
-    take(&folder.join("users"), FlockOperation::LockShared).await
+    let users = folder.join("users");
+    let lock = take(&users, FlockOperation::LockShared).await?;
+    lock.file.set_modified(SystemTime::now()).context(format!("cannot touch {}", users.display()))?;
+    Ok(lock)
 }
 
 async fn take(path: &Path, operation: FlockOperation) -> Result<FileLock, Error> {
@@ -43,7 +46,7 @@ async fn take(path: &Path, operation: FlockOperation) -> Result<FileLock, Error>
     let file = File::options().create(true).append(true).open(path).context(&what)?;
     let locked = tokio::task::spawn_blocking(move || flock(&file, operation).map(|()| file)).await;
     let file = locked.map_err(|error| Error::Start(format!("{what}: {error}")))?.context(&what)?;
-    Ok(FileLock { _file: file })
+    Ok(FileLock { file })
 }
 
 /// Ends the servers in `folder`, whatever their state, and removes it.

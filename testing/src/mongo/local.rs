@@ -28,6 +28,15 @@ pub(super) async fn from_wheel(settings: &Settings) -> Result<Program, Error> {
     Ok(Program { origin: format!("a wheel of the Python index ({})", display(&path)), path })
 }
 
+/// The path of a `mongod` that runs on this machine: one on the `PATH`, or that of the wheel.
+///
+/// # Errors
+///
+/// If there is none. The message says what to do.
+pub async fn mongod(settings: &Settings) -> Result<PathBuf, Error> {
+    Ok(find(settings).await?.path)
+}
+
 /// A `mongod` from wherever the settings allow, for servers that only a local process can give.
 pub(super) async fn find(settings: &Settings) -> Result<Program, Error> {
     match (settings.source, on_path(settings)) {

@@ -1,6 +1,11 @@
 //! Servers are shared while they are used, and end when they are not.
 
-use std::{env, fs, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use shylock_testing::mongo::{MongoServer, PrivateServer, Settings, Topology};
 
@@ -43,6 +48,25 @@ async fn a_whole_life() {
 fn servers_in(settings: &Settings) -> Vec<PathBuf> {
     let homes = fs::read_dir(&settings.state).unwrap().map(|home| home.unwrap().path());
     homes.map(|home| home.join("servers")).filter(|servers| servers.exists()).collect()
+}
+
+#[tokio::test]
+async fn short_uses_keep_a_server_too() {
+    let (folder, other_folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let settings_in = |folder: &Path| Settings { linger: Duration::from_secs(2), ..local_in(folder) };
+    let open = async |settings: &Settings| {
+        let server = MongoServer::open(Topology::Standalone, settings).await.unwrap();
+        server.url().to_owned()
+    };
+    let settings = settings_in(folder.path());
+    let url = open(&settings).await;
+    let unused = open(&settings_in(other_folder.path())).await;
+    while listens(&unused) {
+        assert_eq!(open(&settings).await, url);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(listens(&url));
+    eventually("the end of the server", PATIENCE, || !listens(&url)).await;
 }
 
 #[tokio::test]
