@@ -2,6 +2,8 @@
 
 pub mod backend;
 mod claim;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod memory;
 pub mod queue;
 mod record_store;
