@@ -1,16 +1,35 @@
 //! The core of shylock: the queue of leases, the trait of a store, and the manager that runs both.
 
+mod attempt;
 pub mod backend;
 mod claim;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod contender;
+mod ears;
+mod engine;
+mod error;
+mod guard;
+mod heartbeat;
+mod lease;
+mod lock;
+mod manager;
 pub mod memory;
+mod polling;
 pub mod queue;
 mod record_store;
+mod retry;
+mod ttl;
 
 pub use backend::{
     Backend, BackendError, BackendErrorKind, JoinRequest, ListPage, LiveClaim, Renewal, Renewed, Snapshot,
     Wakeup,
 };
 pub use claim::{ClaimId, FencingToken, InvalidClaimId, InvalidName, LockName, Mode, Owner};
+pub use error::{Error, ErrorKind};
+pub use guard::LockGuard;
+pub use lease::LossReason;
+pub use lock::Lock;
+pub use manager::{LockManager, LockManagerBuilder, configure};
 pub use record_store::{Loaded, Record, RecordBackend, RecordStore};
+pub use retry::RetryPolicy;
