@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -69,6 +70,33 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`BackendError`]; the core polls and tries again later.
     async fn wakeups(&self) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError>;
+}
+
+#[async_trait]
+impl<B: Backend + ?Sized> Backend for Arc<B> {
+    async fn join(&self, request: &JoinRequest) -> Result<Snapshot, BackendError> {
+        (**self).join(request).await
+    }
+
+    async fn renew(&self, renewals: &[Renewal]) -> Result<Vec<Renewed>, BackendError> {
+        (**self).renew(renewals).await
+    }
+
+    async fn leave(&self, lock: &LockName, claim: ClaimId, linger: Duration) -> Result<(), BackendError> {
+        (**self).leave(lock, claim, linger).await
+    }
+
+    async fn queue(&self, lock: &LockName) -> Result<Snapshot, BackendError> {
+        (**self).queue(lock).await
+    }
+
+    async fn list(&self, page: &ListPage) -> Result<Vec<LockName>, BackendError> {
+        (**self).list(page).await
+    }
+
+    async fn wakeups(&self) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError> {
+        (**self).wakeups().await
+    }
 }
 
 /// To join a queue, or to refresh a claim that is in it.

@@ -1,7 +1,11 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! The core of shylock: the queue of leases, the trait of a store, and the manager that runs both.
 
 mod attempt;
 pub mod backend;
+#[cfg(feature = "blocking")]
+#[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
+pub mod blocking;
 mod claim;
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -39,6 +39,7 @@ pub struct Lock {
 
 #[derive(Debug, Clone)]
 struct LockOptions {
+    mode: Mode,
     ttl: Option<Duration>,
     auto_renew: bool,
     max_hold: Option<Duration>,
@@ -48,7 +49,8 @@ struct LockOptions {
 
 impl Default for LockOptions {
     fn default() -> Self {
-        Self { ttl: None, auto_renew: true, max_hold: None, hold_at_least: None, label: None }
+        let mode = Mode::Exclusive;
+        Self { mode, ttl: None, auto_renew: true, max_hold: None, hold_at_least: None, label: None }
     }
 }
 
@@ -62,6 +64,13 @@ impl Lock {
         Self { manager: Some(manager), name, options: LockOptions::default() }
     }
 
+    /// The same lock of this manager.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn in_manager(mut self, manager: LockManager) -> Self {
+        self.manager = Some(manager);
+        self
+    }
+
     /// How long a lease lasts unless it is renewed, from 100 ms to 30 days; the manager's by default.
     ///
     /// A crash delays the others by at most this. A short one needs a store that answers well within a
@@ -69,6 +78,15 @@ impl Lock {
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.options.ttl = Some(ttl);
+        self
+    }
+
+    /// Holds together with others that are shared, as long as at most `max` hold: a semaphore with `max`
+    /// permits, or, with `u32::MAX`, the reader's side of a read-write lock, whose writer's side is the same
+    /// lock without this. Order is strict: whoever waits for the lock alone is not overtaken. Exclusive by default.
+    #[must_use]
+    pub fn shared(mut self, max: u32) -> Self {
+        self.options.mode = Mode::Shared { max };
         self
     }
 
@@ -199,7 +217,10 @@ impl Lock {
         if self.name.is_empty() {
             return Err(Error::invalid("a lock name is empty; give it at least one character"));
         }
-        let LockOptions { max_hold, hold_at_least, label, ttl, .. } = &self.options;
+        let LockOptions { mode, max_hold, hold_at_least, label, ttl, .. } = &self.options;
+        if mode.max_holders() == 0 {
+            return Err(Error::invalid("a lock that is shared by 0 holders cannot be; allow at least 1"));
+        }
         check_label(label.as_deref())?;
         if max_hold.is_some_and(|time| time.is_zero()) {
             return Err(Error::invalid("a max_hold of zero cannot be; leave it out for no limit"));
@@ -208,7 +229,7 @@ impl Lock {
             return Err(Error::invalid("a hold_at_least of more than 30 days cannot be"));
         }
         let ttl = Ttl::new(ttl.unwrap_or(settings.ttl), settings.margin)?;
-        Ok(engine.key(lock, Mode::Exclusive, ttl, label.clone()))
+        Ok(engine.key(lock, *mode, ttl, label.clone()))
     }
 
     fn no_answer(&self) -> Error {
