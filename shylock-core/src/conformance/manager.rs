@@ -7,6 +7,9 @@ pub mod giving_back;
 pub mod holding;
 pub mod watching;
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::Harness;
@@ -46,6 +49,11 @@ async fn until_claims(manager: &LockManager, name: &str, count: usize) -> Snapsh
 async fn list(manager: &LockManager, prefix: &str) -> Vec<String> {
     let names = manager.list(prefix).await.expect("the store can be asked");
     names.iter().map(|name: &LockName| name.as_str().to_owned()).collect()
+}
+
+/// Lets a future begin.
+async fn poll_once<F: Future>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
 /// Fails if it takes longer than this.

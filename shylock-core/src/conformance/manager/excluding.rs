@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::{JoinSet, yield_now};
 
-use super::{builder, manager, managers, queue, soon, until_claims};
+use super::{builder, manager, managers, poll_once, queue, soon, until_claims};
 use crate::claim::FencingToken;
 use crate::conformance::Harness;
 use crate::lock::Lock;
@@ -96,8 +96,7 @@ pub async fn waiting_tasks_are_granted_in_the_order_of_asking<H: Harness>(harnes
     let first = lock.acquire().await.expect("a free lock");
     let mut waiting: Vec<_> = (0..5).map(|_| Box::pin(lock.acquire())).collect();
     for acquire in &mut waiting {
-        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(acquire.as_mut().poll(cx))).await;
-        assert!(polled.is_pending(), "two guards at once");
+        assert!(poll_once(acquire).await.is_pending(), "two guards at once");
     }
     let mut last = first.fencing_token();
     first.release().await.expect("it can be released");
