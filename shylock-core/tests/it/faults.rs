@@ -1,7 +1,5 @@
 //! A manager over a store that fails: replies lost, requests repeated, outages, hangs (S5 to S8).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shylock_core::conformance::faults::{Fault, Faults, Faulty, Step};
@@ -9,8 +7,9 @@ use shylock_core::memory::MemoryBackend;
 use shylock_core::{
     BackendErrorKind, Error, ErrorKind, LockGuard, LockManager, LockManagerBuilder, LossReason, RetryPolicy,
 };
-use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, timeout};
+
+use crate::storm::TROUBLES;
 
 const TTL: Duration = Duration::from_secs(10);
 
@@ -50,18 +49,6 @@ async fn until_left(store: &MemoryBackend) -> Duration {
 fn kind(result: Result<LockGuard, Error>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind())
 }
-
-/// All that a network and a failover do to a step that is then repeated.
-const TROUBLES: [Fault; 8] = [
-    Fault::FailBefore,
-    Fault::FailAfter,
-    Fault::HangBefore,
-    Fault::HangAfter,
-    Fault::Repeat,
-    Fault::DelayBefore(Duration::from_millis(1500)),
-    Fault::DelayAfter(Duration::from_millis(1500)),
-    Fault::RepeatAfter(Duration::from_secs(3)),
-];
 
 #[tokio::test(start_paused = true)]
 async fn a_join_that_meets_trouble_is_repeated_and_stays_one_claim() {
@@ -264,48 +251,5 @@ async fn an_acquire_dropped_in_trouble_leaves_nothing_behind() {
             tokio::time::sleep(TTL + Duration::from_secs(5)).await;
             assert_eq!(holders(&locks).await, 0, "{trouble:?} after {patience} ms");
         }
-    }
-}
-
-/// S1, S2 and S6 together: a counter without any protection of its own, under a storm of faults.
-async fn storm(seed: u64) {
-    let store = store();
-    let busy = Arc::new(AtomicBool::new(false));
-    let tokens = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let mut crowd = JoinSet::new();
-    for n in 0..4 {
-        let (builder, faults) = builder(&store);
-        faults.at_random(seed + n, 0.3, TROUBLES);
-        let locks = builder.build().expect("settings");
-        for _ in 0..2 {
-            let (lock, busy, tokens) = (locks.lock("lock"), busy.clone(), tokens.clone());
-            crowd.spawn(async move {
-                for _ in 0..8 {
-                    let Ok(guard) = lock.acquire().await else { continue };
-                    assert!(!busy.swap(true, Ordering::SeqCst), "two guards at once");
-                    tokens.lock().expect("no panic").push(guard.fencing_token());
-                    let work = async {
-                        for _ in 0..20 {
-                            tokio::time::sleep(Duration::from_millis(50)).await;
-                            yield_now().await;
-                        }
-                    };
-                    tokio::select! { _ = guard.lost() => {}, () = work => {} }
-                    busy.store(false, Ordering::SeqCst);
-                    drop(guard);
-                }
-            });
-        }
-    }
-    crowd.join_all().await;
-    let tokens = tokens.lock().expect("no panic");
-    assert!(tokens.len() > 32, "only {} grants", tokens.len());
-    assert!(tokens.is_sorted_by(|a, b| a < b), "{tokens:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn guards_exclude_each_other_in_a_storm_of_faults() {
-    for seed in 0..8 {
-        storm(seed * 100).await;
     }
 }
