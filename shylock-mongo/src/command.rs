@@ -1,7 +1,9 @@
 //! The commands that the steps send, and what their replies say.
 
 use mongodb::bson::{Bson, Document, doc};
-use shylock_core::{BackendError, BackendErrorKind, ClaimId, JoinRequest, ListPage, LockName, Renewal, Renewed};
+use shylock_core::{
+    BackendError, BackendErrorKind, ClaimId, JoinRequest, ListPage, LockName, Renewal, Renewed,
+};
 use std::time::Duration;
 
 use crate::error::{self, Fault};

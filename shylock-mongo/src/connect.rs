@@ -18,11 +18,11 @@ pub(crate) async fn database(url: &str) -> Result<Database, BackendError> {
     options.max_pool_size.get_or_insert(100);
     options.server_selection_timeout.get_or_insert(Duration::from_secs(5));
     let Some(name) = options.default_database.clone() else {
-        let message =
-            "the MongoDB URL names no database; put one at the end of its path, as in mongodb://host/projectdb";
+        let message = "the MongoDB URL names no database; put one at the end of its path, as in mongodb://host/projectdb";
         return Err(BackendError::new(BackendErrorKind::Misconfigured, message));
     };
-    let client = Client::with_options(options).map_err(|error| error::from_driver("connect to MongoDB", error))?;
+    let client =
+        Client::with_options(options).map_err(|error| error::from_driver("connect to MongoDB", error))?;
     Ok(client.database(&name))
 }
 
@@ -34,7 +34,8 @@ async fn malformed(url: &str, error: &mongodb::error::Error) -> BackendError {
         return BackendError::new(BackendErrorKind::Transient, message);
     }
     if url.starts_with("mongodb+srv:") && !cfg!(feature = "srv") {
-        let message = "MongoDB URLs that begin with mongodb+srv need the feature `srv` of shylock-mongo; enable it";
+        let message =
+            "MongoDB URLs that begin with mongodb+srv need the feature `srv` of shylock-mongo; enable it";
         return BackendError::new(BackendErrorKind::Misconfigured, message);
     }
     let reason = match without_secrets(url) {
@@ -53,7 +54,10 @@ async fn malformed(url: &str, error: &mongodb::error::Error) -> BackendError {
 fn without_secrets(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let may_hide_more = ["password", "authmechanismproperties"];
-    if rest.rsplit('@').next().is_some_and(|rest| may_hide_more.iter().any(|word| rest.to_lowercase().contains(word)))
+    if rest
+        .rsplit('@')
+        .next()
+        .is_some_and(|rest| may_hide_more.iter().any(|word| rest.to_lowercase().contains(word)))
     {
         return None;
     }

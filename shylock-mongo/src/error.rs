@@ -22,7 +22,9 @@ pub(crate) fn from_fault(step: &str, fault: Fault) -> BackendError {
 fn classify(error: &DriverError) -> BackendErrorKind {
     match &*error.kind {
         ErrorKind::Command(_) | ErrorKind::Write(_) => match Fault::of(error).map(|fault| kind_of(&fault)) {
-            Some(BackendErrorKind::Broken) | None if is_labelled_retryable(error) => BackendErrorKind::Transient,
+            Some(BackendErrorKind::Broken) | None if is_labelled_retryable(error) => {
+                BackendErrorKind::Transient
+            }
             Some(kind) => kind,
             None => BackendErrorKind::Broken,
         },
@@ -110,9 +112,9 @@ impl std::error::Error for Fault {}
 
 fn kind_of(fault: &Fault) -> BackendErrorKind {
     match kind_of_code(fault.code) {
-        BackendErrorKind::Throttled { .. } => {
-            BackendErrorKind::Throttled { retry_after: fault.base_backoff.or_else(|| retry_after(&fault.message)) }
-        }
+        BackendErrorKind::Throttled { .. } => BackendErrorKind::Throttled {
+            retry_after: fault.base_backoff.or_else(|| retry_after(&fault.message)),
+        },
         // The write was done: whatever kept the others from confirming it may pass.
         BackendErrorKind::Broken if fault.unconfirmed => BackendErrorKind::Transient,
         kind => kind,
@@ -157,7 +159,9 @@ fn explain(step: &str, kind: BackendErrorKind, fault: Option<&Fault>) -> Backend
         BackendErrorKind::Transient => {
             "MongoDB cannot be reached, is busy, or changes its primary; repeat it, and look after the server if that lasts"
         }
-        BackendErrorKind::Throttled { .. } => "MongoDB asks to slow down; repeat it later, or give it more capacity",
+        BackendErrorKind::Throttled { .. } => {
+            "MongoDB asks to slow down; repeat it later, or give it more capacity"
+        }
         BackendErrorKind::Denied => {
             "MongoDB refuses the credentials, or they lack rights; check the user, the password and `authSource`, and grant `readWrite` on the database"
         }
@@ -166,7 +170,8 @@ fn explain(step: &str, kind: BackendErrorKind, fault: Option<&Fault>) -> Backend
         }
         _ => "this was not expected of MongoDB; see the source of this error",
     };
-    let code = fault.map(|fault| format!(" [MongoDB error {} {}]", fault.code, fault.name)).unwrap_or_default();
+    let code =
+        fault.map(|fault| format!(" [MongoDB error {} {}]", fault.code, fault.name)).unwrap_or_default();
     BackendError::new(kind, format!("could not {step}: {what_to_do}{code}"))
 }
 

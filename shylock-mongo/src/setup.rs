@@ -156,14 +156,17 @@ fn check_collection(name: &str, collection: &Document) -> Result<(), BackendErro
     } else {
         return Ok(());
     };
-    Err(misconfigured(format!("collection `{name}` {wrong}; choose another collection (MongoOptions::collection)")))
+    Err(misconfigured(format!(
+        "collection `{name}` {wrong}; choose another collection (MongoOptions::collection)"
+    )))
 }
 
 /// Whether the index on `purgeAt` is among them.
 fn check_indexes(collection: &str, indexes: &[Document]) -> Result<bool, BackendError> {
     let mut found = false;
     for index in indexes {
-        let keys: Vec<&str> = index.get_document("key").into_iter().flat_map(Document::keys).map(String::as_str).collect();
+        let keys: Vec<&str> =
+            index.get_document("key").into_iter().flat_map(Document::keys).map(String::as_str).collect();
         if keys == ["purgeAt"] {
             let at_the_time = integer(index.get("expireAfterSeconds")) == Some(0);
             let whole = !index.contains_key("partialFilterExpression");

@@ -10,7 +10,8 @@ use BackendErrorKind::{Broken, Denied, Misconfigured, Throttled, Transient};
 
 fn command(code: i32, message: &str) -> DriverError {
     let error: CommandError =
-        serde_json::from_value(json!({ "code": code, "codeName": "Name", "errmsg": message })).expect("an error");
+        serde_json::from_value(json!({ "code": code, "codeName": "Name", "errmsg": message }))
+            .expect("an error");
     ErrorKind::Command(error).into()
 }
 
@@ -20,7 +21,8 @@ fn write(code: i32) -> DriverError {
 }
 
 fn write_concern(code: i32) -> DriverError {
-    let error: WriteConcernError = serde_json::from_value(json!({ "code": code, "errmsg": "" })).expect("an error");
+    let error: WriteConcernError =
+        serde_json::from_value(json!({ "code": code, "errmsg": "" })).expect("an error");
     ErrorKind::Write(WriteFailure::WriteConcernError(error)).into()
 }
 
@@ -38,7 +40,8 @@ fn kinds_of_code(code: i32) -> [BackendErrorKind; 4] {
 #[test]
 fn what_may_pass_is_transient() {
     for code in [
-        6, 7, 50, 64, 89, 91, 112, 134, 189, 202, 251, 262, 9001, 10058, 10107, 11600, 11601, 11602, 13435, 13436,
+        6, 7, 50, 64, 89, 91, 112, 134, 189, 202, 251, 262, 9001, 10058, 10107, 11600, 11601, 11602, 13435,
+        13436,
     ] {
         assert_eq!(kinds_of_code(code), [Transient; 4], "{code}");
     }
@@ -86,7 +89,8 @@ fn a_throttled_command_tells_how_long() {
 fn a_write_that_was_not_confirmed_is_transient_and_says_so() {
     for code in [64, 50, 91, 11602, 189, 987_654] {
         assert_eq!(classify(&write_concern(code)), Transient, "{code}");
-        let reply = doc! { "ok": 1, "writeConcernError": { "code": code, "errmsg": "waiting for replication" } };
+        let reply =
+            doc! { "ok": 1, "writeConcernError": { "code": code, "errmsg": "waiting for replication" } };
         let fault = Fault::in_confirmation(&reply).expect("an error");
         let error = from_fault("join", fault);
         assert_eq!(error.kind(), Transient, "{code}");
