@@ -133,6 +133,18 @@ async fn a_step_is_one_command() {
 }
 
 #[tokio::test]
+async fn no_lease_is_too_long() {
+    let fixture = Fixture::new(Topology::ReplicaSet).await;
+    let mut request = exclusive("a", ClaimId::random());
+    request.ttl = Duration::MAX;
+    let century = Duration::from_secs(100 * 365 * 86_400);
+    assert!(fixture.backend.join(&request).await.expect("joined").claims[0].expires_in > century);
+    let renewal = Renewal { lock: request.lock.clone(), claim: request.claim, ttl: Duration::MAX };
+    assert_eq!(fixture.backend.renew(&[renewal]).await.expect("renewed"), [Renewed::Extended]);
+    fixture.backend.leave(&request.lock, request.claim, Duration::MAX).await.expect("left");
+}
+
+#[tokio::test]
 async fn a_refused_join_writes_nothing() {
     let fixture = Fixture::new(Topology::ReplicaSet).await;
     fixture.join("a", ClaimId::random()).await;
