@@ -12,7 +12,7 @@ use shylock_core::{
 use shylock_testing::mongo::Topology;
 
 use crate::stored::{Stored, records};
-use crate::support::{Fixture, hostile_strings, lock};
+use crate::support::{Fixture, exclusive, hostile_strings, lock};
 
 const HISTORIES: u64 = 5;
 const STEPS: usize = 150;
@@ -26,6 +26,32 @@ async fn random_histories_are_as_the_queue_has_them_on_a_standalone() {
 #[tokio::test]
 async fn random_histories_are_as_the_queue_has_them_on_a_replica_set() {
     run_histories(Topology::ReplicaSet).await;
+}
+
+/// So many milliseconds around the present have a lease that ends in them, that the step hits one.
+const AROUND: i64 = 1_500;
+
+#[tokio::test]
+async fn a_lease_ends_in_its_very_millisecond() {
+    let fixture = Fixture::new(Topology::ReplicaSet).await;
+    fixture.join("a", ClaimId::random()).await;
+    let range = doc! { "$range": [-AROUND, AROUND] };
+    let ending = doc! { "expiresAt": { "$add": ["$$NOW", "$$this"] } };
+    let claim = doc! { "$mergeObjects": [{ "$arrayElemAt": ["$claims", 0] }, ending] };
+    let spread = doc! { "$set": { "claims": { "$map": { "input": range, "in": claim } } } };
+    fixture.collection().update_one(doc! { "_id": "a" }, vec![spread]).await.expect("spread");
+
+    let mut queue = records(&fixture).await["a"].queue.clone();
+    let request = exclusive("a", ClaimId::random());
+    let snapshot = fixture.backend.join(&request).await.expect("joined");
+    let after = &records(&fixture).await["a"];
+    assert!(
+        queue.claims.iter().any(|claim| claim.expires_at == after.at),
+        "the step came too late to hit one"
+    );
+    queue.join(&request, after.at);
+    assert_eq!(after.queue, queue);
+    assert_eq!(snapshot, queue.snapshot(after.at));
 }
 
 async fn run_histories(topology: Topology) {

@@ -103,7 +103,10 @@ async fn a_lapsed_claim_never_comes_back() {
     lapse(&fixture, "a").await;
     let renewal = Renewal { lock: lock("a"), claim, ttl: LONG };
     for _ in 0..2 {
-        assert_eq!(fixture.backend.renew(&[renewal.clone()]).await.expect("an answer"), [Renewed::Gone]);
+        assert_eq!(
+            fixture.backend.renew(std::slice::from_ref(&renewal)).await.expect("an answer"),
+            [Renewed::Gone]
+        );
         assert_eq!(fixture.backend.queue(&lock("a")).await.expect("a queue").claims, []);
     }
 }
