@@ -42,14 +42,15 @@ pub(super) async fn run(contender: Arc<Contender>) {
         let stage = contender.state().stage.clone();
         match stage {
             Stage::Idle if contender.ends() => return,
-            Stage::Idle => contender.contend().await,
+            // Boxed, so that a task that watches over a lease for hours is small.
+            Stage::Idle => Box::pin(contender.contend()).await,
             // Only found here when an earlier task was cut off.
             Stage::Contending(claim) => {
                 let departure = Departure { claim, linger: Duration::ZERO, lapses_at: Instant::now() };
                 contender.state().stage = Stage::Leaving(departure);
             }
             Stage::Held(tenancy) => contender.watch(tenancy).await,
-            Stage::Leaving(departure) => contender.leave(departure).await,
+            Stage::Leaving(departure) => Box::pin(contender.leave(departure)).await,
         }
     }
 }

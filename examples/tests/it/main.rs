@@ -1,0 +1,6 @@
+//! The examples, run as a user would run them, on a real MongoDB.
+
+mod counter;
+mod crash;
+mod programs;
+mod run;
