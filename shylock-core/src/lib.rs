@@ -7,6 +7,8 @@ pub mod backend;
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
 pub mod blocking;
 mod claim;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod contender;
 mod ears;
 mod engine;

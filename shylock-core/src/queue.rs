@@ -140,9 +140,9 @@ fn next_ticket(ticket: u64, now: u64) -> u64 {
     (ticket + FencingToken::STEP).max(now * FencingToken::STEP)
 }
 
-/// Rounded up, so that no lease is shorter than was asked for.
+/// Rounded up, so that no lease is shorter than was asked for; bounded, so that it can be added to a time.
 fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX / 4)
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).min(u64::MAX / 4)
 }
 
 #[cfg(test)]

@@ -1,0 +1,11 @@
+//! What a backend promises, on the trait itself.
+
+pub mod concurrency;
+pub mod history;
+pub mod joining;
+pub mod leases;
+pub mod leaving;
+pub mod listing;
+pub mod modes;
+pub mod names;
+pub mod wakeups;

@@ -1,0 +1,136 @@
+//! The macro that turns each behaviour into a test.
+
+/// Runs the whole suite over a backend: give it the path of an async function that makes a fresh
+/// [`Harness`](crate::conformance::Harness). The example stands in [`conformance`](crate::conformance).
+///
+/// It expands to one `#[test]` for each behaviour, so invoke it in a module of its own.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($factory:path) => {
+        $crate::__conformance_backend!($factory);
+    };
+}
+
+/// One `#[test]` for each behaviour, from their paths.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_tests {
+    ($factory:path; $($layer:ident :: $topic:ident { $($behaviour:ident),+ $(,)? })+) => {
+        $($(
+            #[test]
+            fn $behaviour() {
+                $crate::conformance::run($factory, $crate::conformance::$layer::$topic::$behaviour);
+            }
+        )+)+
+    };
+}
+
+/// The behaviours of a backend.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_backend {
+    ($factory:path) => {
+        $crate::__conformance_tests! { $factory;
+            backend::joining {
+                the_first_to_join_is_granted,
+                one_who_joins_a_held_lock_waits,
+                claims_stand_in_the_order_of_joining,
+                tokens_grow_by_a_step_at_least_and_stay_exact,
+                a_repeated_join_keeps_place_token_mode_and_owner,
+                a_repeated_join_of_a_waiting_claim_keeps_its_place,
+                a_repeated_join_extends_the_lease,
+                a_repeated_join_never_shortens_the_lease,
+                a_repeated_join_sees_that_it_is_granted_by_now,
+                an_answer_shows_every_claim_with_all_its_fields,
+                owners_come_back_as_they_were,
+                only_if_granted_takes_a_free_lock_and_can_be_repeated,
+                only_if_granted_leaves_nothing_behind_on_a_held_lock,
+                only_if_granted_takes_a_lock_whose_lease_has_ended,
+                a_claim_that_lapsed_joins_again_at_the_tail,
+            }
+            backend::leases {
+                a_lease_lasts_for_its_ttl_and_no_longer,
+                when_a_lease_ends_the_next_claim_holds,
+                a_waiting_claim_lapses_too,
+                a_renewal_extends_the_lease_of_a_holder_and_of_a_waiter,
+                a_renewal_never_shortens_a_lease,
+                a_repeated_renewal_changes_nothing_else,
+                a_renewed_claim_outlives_its_first_lease,
+                to_renew_a_claim_that_is_not_there_is_gone_and_adds_nothing,
+                a_lapsed_claim_is_gone_and_never_comes_back,
+                a_claim_that_left_is_gone_and_never_comes_back,
+                many_renewals_are_answered_in_their_order,
+                one_claim_may_be_renewed_twice_in_a_batch,
+                an_empty_batch_has_no_answers,
+                each_renewal_of_a_batch_has_a_ttl_of_its_own,
+                a_batch_of_hundreds_works,
+            }
+            backend::leaving {
+                when_the_holder_leaves_the_next_claim_holds,
+                a_waiter_may_leave,
+                to_leave_twice_changes_nothing_more,
+                to_leave_a_queue_that_one_is_not_in_is_no_error,
+                one_who_left_joins_again_at_the_tail,
+                tokens_grow_across_empty_queues,
+                one_who_lingers_holds_until_then,
+                one_may_linger_for_longer_than_the_lease,
+                one_who_lingers_may_still_leave_at_once,
+                to_leave_one_lock_touches_no_other,
+            }
+            backend::modes {
+                readers_hold_together,
+                a_writer_waits_for_all_readers,
+                no_reader_overtakes_a_waiting_writer,
+                when_a_waiting_writer_leaves_the_readers_behind_it_hold,
+                at_most_max_shared_claims_hold,
+                of_several_maxes_the_smallest_that_joined_binds,
+                exclusive_and_shared_claims_never_hold_together,
+                a_free_place_goes_to_the_next_in_order,
+                only_if_granted_leaves_no_shared_claim_that_waits,
+                many_claims_stand_in_one_queue,
+            }
+            backend::names {
+                names_may_have_characters_that_mean_something_to_a_store,
+                names_may_have_control_characters_and_any_unicode,
+                names_differ_by_case,
+                names_differ_by_white_space,
+                names_that_only_look_equal_differ,
+                a_name_and_the_names_that_it_begins_differ,
+                the_shortest_and_the_longest_names_work,
+                long_names_queue_and_renew_like_others,
+            }
+            backend::listing {
+                an_empty_store_lists_nothing,
+                names_are_listed_in_the_order_of_their_bytes,
+                only_names_with_a_live_queue_are_listed,
+                a_name_is_listed_once_however_many_wait,
+                a_prefix_selects_the_names_that_begin_with_it,
+                a_prefix_is_text_and_no_pattern,
+                a_prefix_may_be_any_unicode,
+                pages_follow_each_other_without_a_gap,
+                lapsed_names_take_no_place_on_a_page,
+                a_page_begins_after_a_name_that_need_not_be_there,
+            }
+            backend::concurrency {
+                two_handles_see_one_store,
+                claims_that_join_a_new_name_at_once_stand_in_one_order,
+                of_many_that_try_at_once_one_gets_the_lock,
+                a_join_repeated_at_once_is_one_claim,
+                after_many_joined_and_left_nothing_remains,
+                renewals_and_joins_at_once_lose_nothing,
+                to_look_at_a_queue_changes_nothing,
+            }
+            backend::wakeups {
+                a_leave_that_grants_wakes_the_new_holder,
+                a_leave_that_grants_several_wakes_them_all,
+                every_listener_hears_a_leave_on_any_handle,
+                wakeups_name_their_lock,
+                no_wakeup_names_a_claim_that_waits,
+            }
+            backend::history {
+                random_histories_agree_with_the_queue,
+                known_histories_agree_with_the_queue,
+            }
+        }
+    };
+}

@@ -1,0 +1,4 @@
+//! The conformance suite over the backends of this crate.
+
+mod memory;
+mod record_store;
