@@ -1,0 +1,81 @@
+//! From a URL to a store.
+
+use std::sync::Arc;
+
+use shylock_core::memory::MemoryBackend;
+use shylock_core::{Backend, BackendError, BackendErrorKind, Error, LockManager};
+
+/// A manager with the default settings over the store that a URL names.
+///
+/// | URL | store | feature |
+/// |---|---|---|
+/// | `mongodb://…/database`, `mongodb+srv://…/database` | MongoDB | `mongo` |
+/// | `memory:` | the memory of this process, for tests; each call is a store of its own | |
+///
+/// ```no_run
+/// # async fn run() -> Result<(), shylock::Error> {
+/// let locks = shylock::connect("mongodb://localhost/projectdb").await?;
+/// # let _ = locks; Ok(()) }
+/// ```
+///
+/// # Errors
+/// [`Misconfigured`](crate::ErrorKind::Misconfigured) if the URL names no store, or one whose feature is not built in;
+/// otherwise what the store answers. No error shows a password.
+///
+/// # Cancel safety
+/// Dropped, nothing is held; the store may have been set up.
+pub async fn connect(url: &str) -> Result<LockManager, Error> {
+    Ok(LockManager::new(open(url).await?))
+}
+
+/// The store that a URL names, as for [`connect`], to make a manager with other settings.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use shylock::LockManager;
+///
+/// # async fn run() -> Result<(), shylock::Error> {
+/// let store = shylock::open("mongodb://localhost/projectdb").await?;
+/// let locks = LockManager::builder(store).ttl(Duration::from_secs(10)).build()?;
+/// # let _ = locks; Ok(()) }
+/// ```
+///
+/// # Errors
+/// As [`connect`].
+///
+/// # Cancel safety
+/// As [`connect`].
+pub async fn open(url: &str) -> Result<Arc<dyn Backend>, Error> {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    match scheme {
+        #[cfg(feature = "mongo")]
+        "mongodb" | "mongodb+srv" => Ok(Arc::new(shylock_mongo::MongoBackend::connect(url).await?)),
+        "memory" => Ok(Arc::new(MemoryBackend::new())),
+        _ => Err(unknown(scheme).into()),
+    }
+}
+
+/// As [`connect`](crate::connect), for blocking code.
+///
+/// # Errors
+/// As [`connect`](crate::connect).
+///
+/// # Panics
+/// Inside async code.
+#[cfg(feature = "blocking")]
+pub fn connect_blocking(url: &str) -> Result<shylock_core::blocking::LockManager, Error> {
+    shylock_core::blocking::LockManager::open(open(url))
+}
+
+/// Names only the scheme: the rest of a URL may hold a password.
+fn unknown(scheme: &str) -> BackendError {
+    let feature = match scheme {
+        "mongodb" | "mongodb+srv" => "mongo",
+        _ => {
+            let message = "the URL names no store that shylock knows; it begins with `mongodb://`, `mongodb+srv://` or `memory:`";
+            return BackendError::new(BackendErrorKind::Misconfigured, message);
+        }
+    };
+    let message = format!("`{scheme}` URLs need shylock's feature `{feature}`; add it to the dependency");
+    BackendError::new(BackendErrorKind::Misconfigured, message)
+}
