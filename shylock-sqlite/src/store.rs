@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row};
 use shylock_core::{BackendError, ListPage, Loaded, LockName, Record, RecordStore, Wakeup};
 
 use crate::connection::LockFile;
@@ -27,19 +27,19 @@ pub(crate) const TABLE: &str = "
 const LOAD: &str = "SELECT body, live_until, version FROM locks WHERE name = ?1";
 
 const UPDATE: &str = "
-    UPDATE locks SET version = version + 1, body = :body, live_until = :live_until, purge_at = :purge_at
-    WHERE name = :name AND version = :expected";
+    UPDATE locks SET version = version + 1, body = ?2, live_until = ?3, purge_at = ?4
+    WHERE name = ?1 AND version = ?5";
 
 /// A version counts up from a random number of 63 bits. So it cannot repeat while the record is there, and a
 /// record that was purged and made anew has none of the versions that somebody may remember of the old one.
 const INSERT: &str = "
-    INSERT INTO locks VALUES (:name, random() / 2, :body, :live_until, :purge_at) ON CONFLICT DO NOTHING";
+    INSERT INTO locks VALUES (?1, random() / 2, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
 
 /// The names with a prefix lie between the prefix and the prefix with FF, a byte that is in no UTF-8.
 const LIST: &str = "
     SELECT name FROM locks
-    WHERE name >= :from AND name < :end AND name <> :after AND live_until > :now
-    ORDER BY name LIMIT :limit";
+    WHERE name >= ?1 AND name < ?2 AND name <> ?3 AND live_until > ?4
+    ORDER BY name LIMIT ?5";
 
 /// The records in one file.
 #[derive(Debug)]
@@ -112,31 +112,24 @@ fn write(
     record: &Record,
     retention: Duration,
 ) -> rusqlite::Result<bool> {
-    let name = lock.as_str().as_bytes();
-    let (body, live_until) = (&record.body, record.live_until.cast_signed());
-    let purge_at = record.live_until.max(now()).saturating_add(millis(retention)).cast_signed();
+    let (name, body) = (lock.as_str().as_bytes(), &record.body);
+    let purge_at = record.live_until.max(now()) + millis(retention);
+    let (live_until, purge_at) = (record.live_until.cast_signed(), purge_at.cast_signed());
     let rows = match expected.map(u64::cast_signed) {
-        Some(expected) => db.execute(
-            UPDATE,
-            named_params! { ":name": name, ":expected": expected, ":body": body, ":live_until": live_until, ":purge_at": purge_at },
-        ),
-        None => db.execute(
-            INSERT,
-            named_params! { ":name": name, ":body": body, ":live_until": live_until, ":purge_at": purge_at },
-        ),
+        Some(expected) => db.execute(UPDATE, (name, body, live_until, purge_at, expected))?,
+        None => db.execute(INSERT, (name, body, live_until, purge_at))?,
     };
-    Ok(rows? == 1)
+    Ok(rows == 1)
 }
 
 fn list(db: &Connection, page: &ListPage) -> rusqlite::Result<Vec<LockName>> {
     let prefix = page.prefix.as_bytes();
+    let end = [prefix, b"\xFF"].concat();
     let after = page.after.as_ref().map_or(&[][..], |name| name.as_str().as_bytes());
     let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
     let mut statement = db.prepare(LIST)?;
-    let names = statement.query_map(
-        named_params! { ":from": prefix.max(after), ":end": [prefix, b"\xFF"].concat(), ":after": after, ":now": now().cast_signed(), ":limit": limit },
-        |row| name(row.get(0)?),
-    )?;
+    let names = statement
+        .query_map((prefix.max(after), end, after, now().cast_signed(), limit), |row| name(row.get(0)?))?;
     names.collect()
 }
 
@@ -156,3 +149,6 @@ fn now() -> u64 {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(i64::MAX as u64 / 4)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use shylock_core::{
-    Backend, BackendError, BackendErrorKind, ClaimId, JoinRequest, LockName, Mode, Owner, Snapshot,
-};
+use shylock_core::{Backend, BackendError, BackendErrorKind, ClaimId, JoinRequest, LockName, Mode, Owner};
 use tempfile::TempDir;
 
 /// For what should be there at once, on however busy a machine.
@@ -68,8 +66,4 @@ pub(crate) fn assert_refused<T>(
         assert!(message.contains(word), "{word:?} is missing in: {message}");
     }
     message
-}
-
-pub(crate) fn tokens(snapshot: &Snapshot) -> Vec<u64> {
-    snapshot.claims.iter().map(|claim| claim.token.get()).collect()
 }
