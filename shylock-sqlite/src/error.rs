@@ -42,10 +42,11 @@ fn classify(code: Option<ErrorCode>) -> (BackendErrorKind, &'static str) {
             Denied,
             "this user may not write it, or its folder, where SQLite keeps two more files beside it; give the user these rights",
         ),
+        // SQLite does not tell why. The file is there: it is the rights, or else the number of open files.
         Some(ErrorCode::CannotOpen) => (
-            Misconfigured,
-            "it, or one of the two files that SQLite keeps beside it, cannot be opened; see that this user may \
-             read and write them and their folder, and that the process may open more files",
+            Denied,
+            "it, or one of the two files that SQLite keeps beside it, cannot be opened; give the user the right to \
+             read and write them and their folder (or the process the right to open more files)",
         ),
         Some(ErrorCode::NotADatabase) => {
             (Misconfigured, "it is no SQLite database; choose another path, or move the file away")
@@ -83,7 +84,7 @@ mod tests {
                 Denied,
                 &[ffi::SQLITE_READONLY, ffi::SQLITE_READONLY_DIRECTORY, ffi::SQLITE_PERM, ffi::SQLITE_AUTH],
             ),
-            (Misconfigured, &[ffi::SQLITE_CANTOPEN, ffi::SQLITE_NOTADB, ffi::SQLITE_NOLFS]),
+            (Misconfigured, &[ffi::SQLITE_NOTADB, ffi::SQLITE_NOLFS]),
             (
                 Broken,
                 &[ffi::SQLITE_CORRUPT, ffi::SQLITE_CORRUPT_INDEX, ffi::SQLITE_ERROR, ffi::SQLITE_MISUSE],

@@ -21,13 +21,13 @@ pub(crate) const TABLE: &str = "
         version INTEGER NOT NULL,
         body TEXT NOT NULL,
         live_until INTEGER NOT NULL,
-        purge_at INTEGER NOT NULL
+        needed_until INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID";
 
-const LOAD: &str = "SELECT body, live_until, version FROM locks WHERE name = ?1";
+const LOAD: &str = "SELECT body, live_until, needed_until, version FROM locks WHERE name = ?1";
 
 const UPDATE: &str = "
-    UPDATE locks SET version = version + 1, body = ?2, live_until = ?3, purge_at = ?4
+    UPDATE locks SET version = version + 1, body = ?2, live_until = ?3, needed_until = ?4
     WHERE name = ?1 AND version = ?5";
 
 /// A version counts up from a random number of 63 bits. So it cannot repeat while the record is there, and a
@@ -45,13 +45,12 @@ const LIST: &str = "
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
     file: LockFile,
-    retention: Duration,
     sweeper: Arc<Sweeper>,
 }
 
 impl SqliteStore {
     pub(crate) fn new(file: LockFile, retention: Duration) -> Self {
-        Self { file, retention, sweeper: Arc::new(Sweeper::new(retention)) }
+        Self { file, sweeper: Arc::new(Sweeper::new(retention)) }
     }
 }
 
@@ -73,11 +72,10 @@ impl RecordStore for SqliteStore {
         expected: Option<u64>,
         record: &Record,
     ) -> Result<bool, BackendError> {
-        let (lock, record) = (lock.clone(), record.clone());
-        let (retention, sweeper) = (self.retention, self.sweeper.clone());
+        let (lock, record, sweeper) = (lock.clone(), record.clone(), self.sweeper.clone());
         self.file
             .run(move |db| {
-                let written = write(db, &lock, expected, &record, retention)?;
+                let written = write(db, &lock, expected, &record)?;
                 // Only a new record makes the file grow.
                 if written && expected.is_none() {
                     sweeper.sweep(db, now());
@@ -99,25 +97,18 @@ impl RecordStore for SqliteStore {
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<(Record, u64)> {
-    let (live_until, version): (i64, i64) = (row.get("live_until")?, row.get("version")?);
-    let record = Record { body: row.get("body")?, live_until: live_until.cast_unsigned() };
-    Ok((record, version.cast_unsigned()))
+    let number = |column| row.get(column).map(i64::cast_unsigned);
+    let (live_until, needed_until) = (number("live_until")?, number("needed_until")?);
+    Ok((Record { body: row.get("body")?, live_until, needed_until }, number("version")?))
 }
 
 /// One statement, so it is atomic by itself; how many rows it changed tells whether it came in time.
-fn write(
-    db: &Connection,
-    lock: &LockName,
-    expected: Option<u64>,
-    record: &Record,
-    retention: Duration,
-) -> rusqlite::Result<bool> {
+fn write(db: &Connection, lock: &LockName, expected: Option<u64>, record: &Record) -> rusqlite::Result<bool> {
     let (name, body) = (lock.as_str().as_bytes(), &record.body);
-    let purge_at = record.live_until.max(now()) + millis(retention);
-    let (live_until, purge_at) = (record.live_until.cast_signed(), purge_at.cast_signed());
+    let (live_until, needed_until) = (record.live_until.cast_signed(), record.needed_until.cast_signed());
     let rows = match expected.map(u64::cast_signed) {
-        Some(expected) => db.execute(UPDATE, (name, body, live_until, purge_at, expected))?,
-        None => db.execute(INSERT, (name, body, live_until, purge_at))?,
+        Some(expected) => db.execute(UPDATE, (name, body, live_until, needed_until, expected))?,
+        None => db.execute(INSERT, (name, body, live_until, needed_until))?,
     };
     Ok(rows == 1)
 }
@@ -142,12 +133,8 @@ fn name(bytes: Vec<u8>) -> rusqlite::Result<LockName> {
 
 /// The clock of the machine, which all who use the file have in common, in milliseconds since 1970.
 fn now() -> u64 {
-    millis(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
-}
-
-/// Below what SQLite takes for an integer.
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(i64::MAX as u64 / 4)
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

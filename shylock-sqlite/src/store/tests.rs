@@ -15,7 +15,7 @@ fn a_name() -> LockName {
 }
 
 fn record(body: &str) -> Record {
-    Record { body: body.into(), live_until: now() + 60_000 }
+    Record { body: body.into(), live_until: now() + 60_000, needed_until: now() + 70_000 }
 }
 
 async fn version(store: &SqliteStore) -> u64 {

@@ -1,8 +1,7 @@
 //! What several topics use.
 
-use std::error::Error;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shylock_core::{Backend, BackendError, BackendErrorKind, ClaimId, JoinRequest, LockName, Mode, Owner};
 use tempfile::TempDir;
@@ -43,15 +42,6 @@ pub(crate) async fn pass(backend: &impl Backend, lock: &str) -> u64 {
     token.get()
 }
 
-/// Waits for a condition.
-pub(crate) fn until(what: &str, mut there: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !there() {
-        assert!(start.elapsed() < SOON, "{what}: not after {SOON:?}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
 /// The error is of this kind, names the file, and says what to do.
 #[track_caller]
 pub(crate) fn assert_refused<T>(
@@ -61,7 +51,7 @@ pub(crate) fn assert_refused<T>(
 ) -> String {
     let Err(error) = result else { panic!("it works, and should be {kind}") };
     let message = error.to_string();
-    assert_eq!(error.kind(), kind, "{message} {:?}", error.source());
+    assert_eq!(error.kind(), kind, "{error:?}");
     for word in ["lock file ", "; "].iter().chain(words) {
         assert!(message.contains(word), "{word:?} is missing in: {message}");
     }
