@@ -7,7 +7,8 @@ use shylock_testing::mongo::{PrivateServer, Topology};
 use crate::run::{command, output_of};
 
 async fn tokens_drawn(server: &PrivateServer, database: &str) -> u64 {
-    let locks = server.client().await.database(database).collection::<mongodb::bson::Document>("shylock_locks");
+    let locks =
+        server.client().await.database(database).collection::<mongodb::bson::Document>("shylock_locks");
     let record = locks.find_one(mongodb::bson::doc! { "_id": "counter" }).await.ok().flatten();
     record.and_then(|record| record.get_i64("ticket").ok()).map_or(0, |ticket| ticket.try_into().unwrap_or(0))
 }
