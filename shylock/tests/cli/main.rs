@@ -1,0 +1,1 @@
+//! The command `shylock`, run as its users run it.
