@@ -29,14 +29,15 @@ pub(crate) async fn run(store: &Store, run: &Run, voice: &Voice) -> Result<u8, F
         opened = store::open(store, voice) => opened?,
     };
     let locks = LockManager::new(opened);
-    match waiting::enter(&locks, run, &mut signals, voice).await? {
-        Entered::Granted(guard) => Held::new(run, guard, voice).run(signals).await,
-        Entered::NotGranted => Ok(run.conflict_exit_code),
-        Entered::Interrupted(signal) => {
-            let _ = timeout(LEAVING, locks.shutdown()).await;
-            Ok(by(signal))
-        }
-    }
+    let code = match waiting::enter(&locks, run, &mut signals, voice).await {
+        Ok(Entered::Granted(guard)) => return Held::new(run, guard, voice).run(signals).await,
+        Ok(Entered::NotGranted) => Ok(run.conflict_exit_code),
+        Ok(Entered::Interrupted(signal)) => Ok(by(signal)),
+        Err(failure) => Err(failure),
+    };
+    // The claim leaves the queue in the background, and that ends with this process.
+    let _ = timeout(LEAVING, locks.shutdown()).await;
+    code
 }
 
 /// The lock is held.

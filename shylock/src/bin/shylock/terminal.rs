@@ -54,9 +54,7 @@ impl Terminal {
             let kind = fs::metadata(path).map(|file| file.file_type());
             kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket())
         };
-        io::stdin().is_terminal()
-            && self.is_ours()
-            && !["/dev/fd/1", "/dev/fd/2"].iter().any(|path| is_piped(path))
+        io::stdin().is_terminal() && self.is_ours() && !["/dev/fd/1", "/dev/fd/2"].iter().any(is_piped)
     }
 
     /// Lends it to a group.

@@ -26,11 +26,16 @@ pub(crate) fn joined_at(token: FencingToken) -> String {
 /// For how long it has been there, by this machine's clock.
 pub(crate) fn age(token: FencingToken) -> String {
     let joined = UNIX_EPOCH + Duration::from_millis(joined_at_ms(token));
-    whole_seconds(SystemTime::now().duration_since(joined).unwrap_or_default())
+    rounded(SystemTime::now().duration_since(joined).unwrap_or_default())
 }
 
-pub(crate) fn whole_seconds(time: Duration) -> String {
-    humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
+/// A time as people say it: in seconds, or in milliseconds if it is short.
+pub(crate) fn rounded(time: Duration) -> String {
+    let time = match time.as_secs() {
+        0 => Duration::from_millis(milliseconds(time)),
+        seconds => Duration::from_secs(seconds),
+    };
+    humantime::format_duration(time).to_string()
 }
 
 pub(crate) fn milliseconds(time: Duration) -> u64 {

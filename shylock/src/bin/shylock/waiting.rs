@@ -140,11 +140,11 @@ impl Wait<'_> {
     }
 
     fn waiting(&self) -> String {
-        format!("waiting for {} for {}", plain(&self.run.name), text::whole_seconds(self.since.elapsed()))
+        format!("waiting for {} for {}", plain(&self.run.name), text::rounded(self.since.elapsed()))
     }
 
     fn tell_the_end(&self, entered: &Entered) {
-        let (name, waited) = (plain(&self.run.name), text::whole_seconds(self.since.elapsed()));
+        let (name, waited) = (plain(&self.run.name), text::rounded(self.since.elapsed()));
         match entered {
             Entered::Granted(_) if !self.is_announced.get() => {}
             Entered::Granted(_) => self.voice.note(&format!("got {name} after {waited}")),
