@@ -6,7 +6,7 @@ use std::thread;
 use shylock::blocking;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let locks = blocking::connect(&shylock_examples::store_url()?)?;
+    let locks = blocking::connect(&shylock_examples::store_url())?;
 
     let threads: Vec<_> = (1..=3)
         .map(|number| {
