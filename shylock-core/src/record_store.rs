@@ -14,12 +14,14 @@ use crate::queue::Queue;
 
 /// A store that keeps one record for each lock name and changes it by compare-and-swap.
 ///
-/// That is all that a new store needs: [`RecordBackend`] makes a [`Backend`] of it.
+/// That is all that a new store needs: [`RecordBackend`] makes a [`Backend`] of it. The chapter
+/// [Writing a backend](crate::writing_a_backend) walks through a whole one.
 ///
 /// # Contract
 /// - [`store`](RecordStore::store) is atomic, and durable when it answers `true`. After a failed call it may have
 ///   happened or not.
-/// - Versions of one record never repeat while the record is there: a counter will do. A purged record has none.
+/// - Versions of one lock's record never repeat, so that somebody who was stopped for long overwrites nothing: a
+///   counter will do, if it does not begin anew with a record that was purged and made again.
 /// - `now` is the store's clock, or that of the one machine on which all its users run.
 /// - A record may be purged some time after its [`needed_until`](Record::needed_until); an hour is a good retention.
 /// - It never sleeps, retries or spawns; [`Backend`] says the rest.

@@ -84,6 +84,7 @@ mod tests {
                 Denied,
                 &[ffi::SQLITE_READONLY, ffi::SQLITE_READONLY_DIRECTORY, ffi::SQLITE_PERM, ffi::SQLITE_AUTH],
             ),
+            (Denied, &[ffi::SQLITE_CANTOPEN]),
             (Misconfigured, &[ffi::SQLITE_NOTADB, ffi::SQLITE_NOLFS]),
             (
                 Broken,
