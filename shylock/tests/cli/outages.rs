@@ -16,9 +16,7 @@ const WRAPPER: &str = "trap 'echo x > asked; exit 0' TERM; \
 
 async fn private() -> (PrivateServer, Scene) {
     let server = PrivateServer::start(Topology::Standalone).await;
-    // Without a server an attempt shall fail soon, so that the test sees it.
-    let options = "directConnection=true&serverSelectionTimeoutMS=200";
-    let scene = Scene::at(format!("mongodb://{}/locks?{options}", server.address(0)));
+    let scene = Scene::at(format!("mongodb://{}/locks?directConnection=true", server.address(0)));
     (server, scene)
 }
 
@@ -42,7 +40,10 @@ async fn a_job_whose_store_is_killed_ends_before_its_lease() {
 async fn a_job_whose_store_comes_back_in_time_goes_on() {
     let (mut server, scene) = private().await;
     let script = format!("trap 'echo x > asked' TERM; echo $$ > child; {}", wait_for("gate"));
-    let mut job = scene.job(&["--ttl", "30s"], &script);
+    // Without a server an attempt shall fail soon, so that the test sees it.
+    let url = format!("{}&serverSelectionTimeoutMS=1000", scene.url());
+    let options = ["--url", &url, "run", "--ttl", "30s", "lock", "--", "sh", "-c", &script];
+    let mut job = scene.job_of(scene.shylock(&options));
     scene.line_of("child");
 
     server.kill(0);
