@@ -92,7 +92,7 @@ fn the_pages_tell_the_subcommands_and_the_exit_codes() {
     for shell in ["bash", "zsh", "fish"] {
         let script = text(&scene.output(&["completions", shell]).stdout);
         assert!(script.contains("hold-at-least"), "{shell}");
-        assert!(!script.contains("foreground"), "{shell} completes what is internal");
+        assert!(!script.contains("supervise"), "{shell} completes what is internal");
     }
     assert_eq!(scene.output(&["man", "supervise"]).status.code(), Some(64));
 }

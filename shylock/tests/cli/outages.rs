@@ -16,7 +16,7 @@ const WRAPPER: &str = "trap 'echo x > asked; exit 0' TERM; \
 
 async fn private() -> (PrivateServer, Scene) {
     let server = PrivateServer::start(Topology::Standalone).await;
-    let scene = Scene::at(format!("{}/locks", server.url().trim_end_matches('/')));
+    let scene = Scene::at(format!("mongodb://{}/locks?directConnection=true", server.address(0)));
     (server, scene)
 }
 
@@ -40,14 +40,17 @@ async fn a_job_whose_store_is_killed_ends_before_its_lease() {
 async fn a_job_whose_store_comes_back_in_time_goes_on() {
     let (mut server, scene) = private().await;
     let script = format!("trap 'echo x > asked' TERM; echo $$ > child; {}", wait_for("gate"));
-    let mut job = scene.job(&["--ttl", "20s"], &script);
+    // Without a server an attempt shall fail soon, so that the test sees it.
+    let url = format!("{}&serverSelectionTimeoutMS=1000", scene.url());
+    let options = ["--url", &url, "run", "--ttl", "30s", "lock", "--", "sh", "-c", &script];
+    let mut job = scene.job_of(scene.shylock(&options));
     scene.line_of("child");
 
     server.kill(0);
     until("a renewal that fails", LONG, || job.log().contains("a renewal failed"));
     server.restart(0).await;
     until("a renewal", LONG, || {
-        scene.queue().first().is_some_and(|claim| claim["expires_in_ms"].as_u64() > Some(15_000))
+        scene.queue().first().is_some_and(|claim| claim["expires_in_ms"].as_u64() > Some(21_000))
     });
     scene.touch("gate");
     assert_eq!(job.code(), Some(0), "{}", job.log());

@@ -164,6 +164,9 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("a job said: {}", self.log());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "`--help` shows it as it is")]
 
+use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::exit;
 /// Without a URL the locks are those of this user on this machine, kept in a small file: nothing has to be
 /// installed or started.
 #[derive(Debug, Parser)]
-#[command(name = "shylock", version, after_long_help = exit::TABLE, arg_required_else_help = true)]
+#[command(name = "shylock", version, propagate_version = true, after_long_help = exit::TABLE, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) store: Store,
@@ -96,8 +97,6 @@ pub(crate) enum Action {
         #[arg(value_name = "SUBCOMMAND")]
         of: Option<String>,
     },
-    #[command(hide = true)]
-    Supervise(Supervise),
 }
 
 /// Take a lock, run a command, and give the lock back.
@@ -140,8 +139,9 @@ pub(crate) struct Run {
     pub(crate) command: Vec<OsString>,
 }
 
-/// Start a command for run, and end it if run dies.
-#[derive(Debug, Args)]
+/// Start a command for run, and end it if run dies. Nobody calls this by hand, so it is in no help and no completion.
+#[derive(Debug, Parser)]
+#[command(name = Supervise::NAME)]
 pub(crate) struct Supervise {
     /// The process that holds the lock.
     #[arg(long)]
@@ -151,4 +151,15 @@ pub(crate) struct Supervise {
     pub(crate) foreground: bool,
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<OsString>,
+}
+
+impl Supervise {
+    /// In place of a subcommand.
+    pub(crate) const NAME: &str = "supervise";
+
+    /// What this process was started for, if it is this.
+    pub(crate) fn asked_for() -> Option<Self> {
+        let mut arguments = env::args_os().skip(1).peekable();
+        arguments.peek().is_some_and(|first| first == Self::NAME).then(|| Self::parse_from(arguments))
+    }
 }

@@ -14,7 +14,7 @@ use shylock::FencingToken;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::time::{Instant, sleep};
 
-use crate::args::Run;
+use crate::args::{Run, Supervise};
 use crate::exit::BY_SIGNAL;
 use crate::processes;
 use crate::terminal::{self, Terminal};
@@ -45,7 +45,7 @@ impl Child {
         processes::adopt_orphans();
         let mut terminal = Terminal::of_this_process();
         let mut supervisor = Command::new(this_program()?);
-        supervisor.arg0("shylock").arg("supervise").arg(format!("--parent={}", Pid::this()));
+        supervisor.arg0("shylock").arg(Supervise::NAME).arg(format!("--parent={}", Pid::this()));
         if terminal.is_for_the_command() {
             supervisor.arg("--foreground");
             terminal.is_lent();

@@ -25,19 +25,20 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use args::{Action, Cli};
+use args::{Action, Cli, Supervise};
 use exit::{Code, Failure};
 use say::Voice;
 
 fn main() -> ExitCode {
+    // It must work beside a lock that is about to be lost: no runtime, no store, no log.
+    if let Some(asked) = Supervise::asked_for() {
+        return ExitCode::from(supervise::supervise(&asked));
+    }
+    terminal::never_be_stopped_by_output();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    // It must work beside a lock that is about to be lost: no runtime, no store, no log.
-    if let Action::Supervise(args) = &cli.action {
-        return ExitCode::from(supervise::supervise(args));
-    }
     let voice = Voice::new(cli.output);
     let code = act(&cli, &voice).unwrap_or_else(|failure| {
         voice.complain(&failure.message);
@@ -63,7 +64,6 @@ fn act(cli: &Cli, voice: &Voice) -> Result<u8, Failure> {
         Action::Man { of } => return pages::man(of.as_deref()),
         _ => {}
     }
-    terminal::never_be_stopped_by_output();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -76,7 +76,7 @@ fn act(cli: &Cli, voice: &Voice) -> Result<u8, Failure> {
             Action::Status { name, json } => look::status(&cli.store, name, *json, voice).await,
             Action::List { prefix, json } => look::list(&cli.store, prefix, *json, voice).await,
             Action::Evict { name, claim } => look::evict(&cli.store, name, *claim, voice).await,
-            Action::Completions { .. } | Action::Man { .. } | Action::Supervise(_) => Ok(0),
+            Action::Completions { .. } | Action::Man { .. } => Ok(0),
         }
     });
     // A call to a store that is gone shall not hold up the end.

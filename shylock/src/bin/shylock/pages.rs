@@ -20,7 +20,7 @@ pub(crate) fn man(of: Option<&str>) -> Result<u8, Failure> {
     shylock.build();
     let command = match of {
         None => shylock,
-        Some(name) => match shylock.find_subcommand(name).filter(|command| !command.is_hide_set()) {
+        Some(name) => match shylock.find_subcommand(name) {
             Some(command) => command.clone(),
             None => return Err(Failure::new(Code::Usage, format!("there is no subcommand {name:?}"))),
         },
