@@ -12,9 +12,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|number| {
             let lock = locks.lock("blocking");
             thread::spawn(move || {
-                lock.with(|guard| {
-                    println!("thread {number} holds, with fencing token {}", guard.fencing_token())
-                })
+                let report = |guard: &blocking::LockGuard| {
+                    println!("thread {number} holds, with fencing token {}", guard.fencing_token());
+                };
+                lock.with(report)
             })
         })
         .collect();
