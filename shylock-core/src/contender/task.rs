@@ -73,7 +73,11 @@ impl Contender {
     /// Takes part in the store's queue with a new claim until that is granted, or not wanted any more.
     async fn contend(self: &Arc<Self>) {
         let claim = ClaimId::random();
-        self.state().stage = Stage::Contending(claim);
+        {
+            let mut state = self.state();
+            state.stage = Stage::Contending(claim);
+            state.unanswered = true;
+        }
         let contended = self.contend_with(claim).await;
         let mut lapses_at = Instant::now() + self.key.ttl.get();
         let mut state = self.state();
@@ -148,7 +152,10 @@ impl Contender {
         loop {
             let error = match self.join_once(request).await {
                 Ok(joined) => {
-                    self.state().trouble = None;
+                    let mut state = self.state();
+                    state.trouble = None;
+                    state.unanswered = false;
+                    drop(state);
                     return Ok(self.is_wanted().then_some(joined));
                 }
                 Err(error) => error,

@@ -1,4 +1,5 @@
 //! The conformance suite over the backends of this crate.
 
+mod faults;
 mod memory;
 mod record_store;
