@@ -33,6 +33,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("STARTS_WITH", 2, 3, starts_with),
     function("SUBSTITUTE", 2, 4, substitute),
     function("SUBSTRING", 2, 3, substring),
+    function("TO_HEX", 1, 1, |_, arguments| Ok(hex(to_text(&arguments[0]).as_bytes()))),
     function("TRIM", 1, 2, |_, arguments| trimmed(arguments, true, true)),
     function("UPPER", 1, 1, |_, arguments| Ok(Value::String(to_text(&arguments[0]).to_uppercase()))),
     function("UUID", 0, 0, uuid),
