@@ -120,6 +120,12 @@ impl Emulator {
         self.state.set_commit_delay(delay);
     }
 
+    /// Makes the next `queries` queries that write wait for each other between their evaluation and their commit: none
+    /// commits before all have read, so those that write the same document do conflict, whatever the timing.
+    pub fn meet_before_commit(&self, queries: usize) {
+        self.state.plan_meeting(queries);
+    }
+
     /// Runs the removal of expired documents now; tells how many documents went.
     pub fn remove_expired(&self) -> usize {
         self.state.store().remove_expired(self.state.clock.now_ms())

@@ -38,6 +38,9 @@ pub(super) async fn run(
         return Ok(outcome);
     }
     // Others may come in between here: that is where real clients conflict.
+    if let Some(meeting) = state.meeting() {
+        meeting.wait().await;
+    }
     match state.commit_delay() {
         Duration::ZERO => tokio::task::yield_now().await,
         delay => tokio::time::sleep(delay).await,

@@ -95,7 +95,8 @@ fn compare(recorded: &Recorded, answer: &Answer, names: &mut Renaming) -> Vec<St
     let mut seen = BTreeSet::new();
     for (name, value) in &recorded.headers {
         seen.insert(name.as_str());
-        let wanted = names.actual_text(value);
+        let drawn = matches!(name.as_str(), "etag" | "location");
+        let wanted = if drawn { names.actual_text(value) } else { value.clone() };
         let found = answer.headers.get(name).and_then(|value| value.to_str().ok());
         if name != "content-length" && found != Some(wanted.as_str()) {
             failures.push(format!("header {name}: {found:?} instead of {wanted:?}"));
@@ -125,7 +126,8 @@ impl Renaming {
 
     /// A text of the recording in the emulator's words.
     fn actual_text(&self, text: &str) -> String {
-        let mut known: Vec<_> = self.actual.iter().collect();
+        // Short words, such as the ids of the system's collections, also stand where they mean something else.
+        let mut known: Vec<_> = self.actual.iter().filter(|(word, _)| word.len() > 3).collect();
         known.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
         known.into_iter().fold(text.to_owned(), |text, (word, actual)| text.replace(word, actual))
     }
@@ -158,7 +160,9 @@ impl Renaming {
         actual: &Map<String, Value>,
         failures: &mut Vec<String>,
     ) {
-        for (name, value) in recorded {
+        // The names of these members are ids, which the other members introduce.
+        let (by_id, others): (Vec<_>, Vec<_>) = recorded.iter().partition(|(name, _)| *name == "identifiers");
+        for (name, value) in others.into_iter().chain(by_id) {
             let name = self.actual_text(name);
             match actual.get(&name) {
                 Some(actual) => self.compare(&format!("{path}/{name}"), value, actual, failures),
