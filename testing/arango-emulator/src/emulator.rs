@@ -175,7 +175,8 @@ impl Drop for Emulator {
 
 fn serve(listener: TcpListener, state: &Arc<State>) -> io::Result<Runtime> {
     listener.set_nonblocking(true)?;
-    let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("arango-emulator").enable_all().build()?;
+    let runtime =
+        Builder::new_multi_thread().worker_threads(2).thread_name("arango-emulator").enable_all().build()?;
     let listener = {
         let _entered = runtime.enter();
         tokio::net::TcpListener::from_std(listener)?

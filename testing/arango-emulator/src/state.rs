@@ -66,7 +66,8 @@ impl State {
     }
 
     pub(crate) fn set_commit_delay(&self, delay: Duration) {
-        self.commit_delay_micros.store(u64::try_from(delay.as_micros()).unwrap_or(u64::MAX), Ordering::SeqCst);
+        self.commit_delay_micros
+            .store(u64::try_from(delay.as_micros()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 
     /// Makes the next so many queries that write wait for each other before they commit.

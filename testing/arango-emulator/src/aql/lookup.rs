@@ -53,7 +53,9 @@ fn key_in<'c>(variable: &Name, condition: &'c Expr) -> Option<&'c Expr> {
     match condition {
         Expr::And(left, right) => key_in(variable, left).or_else(|| key_in(variable, right)),
         Expr::Binary(Binary::Equal, left, right) => {
-            let usable = |expr: &Expr| matches!(expr, Expr::Literal(_)) || matches!(expr, Expr::Variable(name) if name != variable);
+            let usable = |expr: &Expr| {
+                matches!(expr, Expr::Literal(_)) || matches!(expr, Expr::Variable(name) if name != variable)
+            };
             if is_key_of(variable, left) && usable(right) {
                 Some(right)
             } else if is_key_of(variable, right) && usable(left) {

@@ -20,7 +20,8 @@ pub(super) fn route(state: &State, request: &Request, segments: &[&str]) -> Resu
         ("POST", []) => create(state, request),
         ("GET", [name]) => Ok(Reply::ok(200, brief(find(state, request, name)?.as_ref()))),
         ("GET", [name, what]) => {
-            let reply = show(find(state, request, name)?.as_ref(), what).ok_or_else(|| unknown_path(request))?;
+            let reply =
+                show(find(state, request, name)?.as_ref(), what).ok_or_else(|| unknown_path(request))?;
             Ok(Reply::ok(200, reply).header("location", request.location()))
         }
         ("PUT", [name, what]) => change(state, request, name, what),

@@ -136,7 +136,11 @@ impl Keys {
     pub(crate) fn generate(&self, ids: &Ids) -> String {
         let key = if self.autoincrement {
             let last = self.last();
-            if last < self.offset { self.offset.max(1) } else { last + self.increment - (last - self.offset) % self.increment }
+            if last < self.offset {
+                self.offset.max(1)
+            } else {
+                last + self.increment - (last - self.offset) % self.increment
+            }
         } else {
             ids.next()
         };

@@ -124,8 +124,9 @@ async fn expansions() {
     let cases = [
         ("[*].n", json!([1, 2, 3])),
         ("[*].l", json!([[1, 2], [3], []])),
-        ("[*].l[**]", json!([[1, 2], [3], []])),
-        ("[* RETURN CURRENT.l][**]", json!([[1, 2], [3], []])),
+        ("[*].l[**]", json!([1, 2, 3])),
+        ("[* RETURN CURRENT.l][**]", json!([1, 2, 3])),
+        ("[* RETURN [CURRENT]][**].n", json!([1, 2, 3])),
         ("[* FILTER CURRENT.n > 1].n", json!([2, 3])),
         ("[* LIMIT 1].n", json!([1])),
         ("[* LIMIT 1, 5 RETURN CURRENT.n * 10]", json!([20, 30])),
@@ -137,7 +138,11 @@ async fn expansions() {
     ];
     let (_emulator, client) = open();
     for (expansion, wanted) in cases {
-        assert_eq!(client.value(&format!("LET v = {values} RETURN v{expansion}")).await, wanted, "{expansion}");
+        assert_eq!(
+            client.value(&format!("LET v = {values} RETURN v{expansion}")).await,
+            wanted,
+            "{expansion}"
+        );
     }
     assert_eq!(client.value("LET v = [[1, [2]], 3] RETURN v[**]").await, json!([1, [2], 3]));
     assert_eq!(client.value("LET v = [[1, [2]], 3] RETURN v[***]").await, json!([1, 2, 3]));
@@ -153,16 +158,26 @@ async fn functions_over_arrays() {
         ("[PUSH([1], 1), PUSH([1], 1, true), PUSH(null, 1)]", json!([[1, 1], [1], [1]])),
         ("[APPEND([1], [2, 1], true), APPEND(null, [1]), APPEND([1], null)]", json!([[1, 2], [1], [1]])),
         ("[UNSHIFT([1], 0), POP([1, 2]), SHIFT([1, 2])]", json!([[0, 1], [1], [2]])),
-        ("[SLICE([1, 2, 3], 1), SLICE([1, 2, 3], 0, 2), SLICE([1, 2, 3], -2, 1)]", json!([[2, 3], [1, 2], [2]])),
+        (
+            "[SLICE([1, 2, 3], 1), SLICE([1, 2, 3], 0, 2), SLICE([1, 2, 3], -2, 1)]",
+            json!([[2, 3], [1, 2], [2]]),
+        ),
         ("SLICE([1, 2, 3, 4], 0, -2)", json!([1, 2])),
         ("[POSITION([5, 6], 6), POSITION([5, 6], 6, true), POSITION([5], 6, true)]", json!([true, 1, -1])),
         ("[REMOVE_VALUE([1, 2, 1], 1), REMOVE_VALUE([1, 2, 1], 1, 1)]", json!([[2], [2, 1]])),
         ("[REMOVE_VALUES([1, 2, 3], [1, 3]), REMOVE_NTH([1, 2, 3], -1)]", json!([[2], [1, 2]])),
-        ("[UNION([1], [1, 2]), UNION_DISTINCT([1], [1, 2]), MINUS([1, 2], [1])]", json!([[1, 1, 2], [1, 2], [2]])),
-        ("[UNIQUE([1, 1.0, 2]), SORTED([3, 1]), REVERSE([1, 2]), FLATTEN([1, [2, [3]]])]",
-            json!([[1, 2], [1, 3], [2, 1], [1, 2, [3]]])),
-        ("[MAX([1, null, 3]), MIN([null, 2]), MAX([]), SUM([]), SUM([1, null, 2]), AVG([1, 2])]",
-            json!([3, 2, null, 0, 3, 1.5])),
+        (
+            "[UNION([1], [1, 2]), UNION_DISTINCT([1], [1, 2]), MINUS([1, 2], [1])]",
+            json!([[1, 1, 2], [1, 2], [2]]),
+        ),
+        (
+            "[UNIQUE([1, 1.0, 2]), SORTED([3, 1]), REVERSE([1, 2]), FLATTEN([1, [2, [3]]])]",
+            json!([[1, 2], [1, 3], [2, 1], [1, 2, [3]]]),
+        ),
+        (
+            "[MAX([1, null, 3]), MIN([null, 2]), MAX([]), SUM([]), SUM([1, null, 2]), AVG([1, 2])]",
+            json!([3, 2, null, 0, 3, 1.5]),
+        ),
         ("[LENGTH(null), LENGTH('äb'), LENGTH({a: 1}), LENGTH([1, 2]), COUNT([1])]", json!([0, 2, 1, 2, 1])),
         ("RANGE(1, 7, 3)", json!([1, 4, 7])),
         ("LENGTH(FOR i IN 1..4 FILTER i % 2 == 0 RETURN i)", json!(2)),
@@ -201,9 +216,15 @@ async fn functions_over_objects_text_and_numbers() {
 async fn clauses() {
     let (_emulator, client) = open();
     let rows = |text: &'static str| client.rows(text);
-    assert_eq!(rows("FOR i IN 1..3 FOR j IN [i, i * 10] FILTER j != 2 RETURN j").await, json!([1, 10, 20, 3, 30]));
+    assert_eq!(
+        rows("FOR i IN 1..3 FOR j IN [i, i * 10] FILTER j != 2 RETURN j").await,
+        json!([1, 10, 20, 3, 30])
+    );
     assert_eq!(rows("FOR i IN [3, 1, 2] SORT i DESC LIMIT 1, 1 RETURN i").await, json!([2]));
-    assert_eq!(rows("FOR i IN [{a: 1, b: 1}, {a: 1, b: 2}] SORT i.a, i.b DESC RETURN i.b").await, json!([2, 1]));
+    assert_eq!(
+        rows("FOR i IN [{a: 1, b: 1}, {a: 1, b: 2}] SORT i.a, i.b DESC RETURN i.b").await,
+        json!([2, 1])
+    );
     assert_eq!(rows("FOR i IN [1, 1.0, '1'] RETURN DISTINCT i").await, json!([1, "1"]));
     assert_eq!(rows("LET a = 1, b = a + 1 RETURN b").await, json!([2]));
     assert_eq!(
@@ -274,7 +295,10 @@ async fn warnings_come_with_null() {
 #[tokio::test]
 async fn bind_parameters() {
     let (_emulator, client) = with_collection().await;
-    client.query("INSERT {_key: @k, v: @v} INTO @@c", &json!({"k": "a", "v": {"x": [1]}, "@c": "c"})).await.ok();
+    client
+        .query("INSERT {_key: @k, v: @v} INTO @@c", &json!({"k": "a", "v": {"x": [1]}, "@c": "c"}))
+        .await
+        .ok();
     let read = "FOR d IN @@c FILTER d._key == @k RETURN d.v.@name";
     let answer = client.query(read, &json!({"k": "a", "@c": "c", "name": "x"})).await;
     assert_eq!(answer.json["result"], json!([[1]]));
@@ -290,7 +314,8 @@ async fn writes_give_old_and_new() {
     assert_eq!((&inserted[0]["_id"], &inserted[0]["n"]), (&json!("c/a"), &json!(1)));
     let updated = rows("UPDATE 'a' WITH {n: 2, o: {y: 2}} IN c RETURN [OLD.n, NEW.n, NEW.o]").await;
     assert_eq!(updated, json!([[1, 2, {"x": 1, "y": 2}]]));
-    let unmerged = "UPDATE 'a' WITH {o: {z: 3}, n: null} IN c OPTIONS {mergeObjects: false, keepNull: false} RETURN NEW";
+    let unmerged =
+        "UPDATE 'a' WITH {o: {z: 3}, n: null} IN c OPTIONS {mergeObjects: false, keepNull: false} RETURN NEW";
     let unmerged = rows(unmerged).await;
     assert_eq!((unmerged[0].get("n"), &unmerged[0]["o"]), (None, &json!({"z": 3})));
     let replaced = rows("REPLACE {_key: 'a', only: 1} IN c RETURN UNSET(NEW, '_rev')").await;
@@ -302,7 +327,8 @@ async fn writes_give_old_and_new() {
 #[tokio::test]
 async fn upsert_inserts_then_updates() {
     let (_emulator, client) = with_collection().await;
-    let upsert = "UPSERT {_key: 'a'} INSERT {_key: 'a', n: 1} UPDATE {n: OLD.n + 1} IN c RETURN [OLD.n, NEW.n]";
+    let upsert =
+        "UPSERT {_key: 'a'} INSERT {_key: 'a', n: 1} UPDATE {n: OLD.n + 1} IN c RETURN [OLD.n, NEW.n]";
     assert_eq!(client.rows(upsert).await, json!([[null, 1]]));
     assert_eq!(client.rows(upsert).await, json!([[1, 2]]));
     let replace = "UPSERT {n: 2} INSERT {} REPLACE {m: 3} IN c RETURN UNSET(NEW, '_rev', '_id')";
@@ -316,7 +342,8 @@ async fn insert_can_overwrite() {
     let (_emulator, client) = with_collection().await;
     client.rows("INSERT {_key: 'a', n: 1} INTO c").await;
     let run = |mode: &str| {
-        let text = format!("INSERT {{_key: 'a', m: 2}} INTO c OPTIONS {{overwriteMode: '{mode}'}} RETURN NEW");
+        let text =
+            format!("INSERT {{_key: 'a', m: 2}} INTO c OPTIONS {{overwriteMode: '{mode}'}} RETURN NEW");
         let client = client.clone();
         async move { client.rows(&text).await }
     };
@@ -335,5 +362,8 @@ async fn collections_are_read_in_the_order_of_their_writes() {
     client.rows("FOR k IN ['z', 'a', 'm'] INSERT {_key: k} INTO c").await;
     client.rows("UPDATE 'z' WITH {n: 1} IN c").await;
     assert_eq!(client.rows("FOR d IN c RETURN d._key").await, json!(["a", "m", "z"]));
-    assert_eq!(client.value("RETURN [LENGTH(c), DOCUMENT('c/z').n, DOCUMENT(c, 'no')]").await, json!([3, 1, null]));
+    assert_eq!(
+        client.value("RETURN [LENGTH(c), DOCUMENT('c/z').n, DOCUMENT(c, 'no')]").await,
+        json!([3, 1, null])
+    );
 }

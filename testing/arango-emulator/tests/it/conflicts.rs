@@ -109,7 +109,8 @@ async fn a_collection_lock_can_time_out() {
     emulator.set_commit_delay(Duration::from_secs(1));
     let insert = "INSERT {} INTO c OPTIONS {exclusive: true}";
     let limited = json!({"query": insert, "options": {"lockTimeout": 0.05}});
-    let (first, second) = tokio::join!(client.post("/_api/cursor", &limited), client.post("/_api/cursor", &limited));
+    let (first, second) =
+        tokio::join!(client.post("/_api/cursor", &limited), client.post("/_api/cursor", &limited));
     let mut outcomes = [first.failure(), second.failure()];
     outcomes.sort_unstable();
     assert_eq!(outcomes, [(201, 0), (500, 18)]);
@@ -120,7 +121,9 @@ async fn every_write_changes_the_revision_but_an_empty_patch() {
     let (_emulator, client) = with_collection().await;
     client.rows("INSERT {_key: 'a', n: 1} INTO c").await;
     for (patch, keeps) in [("{}", true), ("{_key: 'a'}", true), ("{n: 1}", false), ("{n: 2}", false)] {
-        let answer = client.query(&format!("UPDATE 'a' WITH {patch} IN c RETURN OLD._rev == NEW._rev"), &json!({})).await;
+        let answer = client
+            .query(&format!("UPDATE 'a' WITH {patch} IN c RETURN OLD._rev == NEW._rev"), &json!({}))
+            .await;
         assert_eq!(answer.json["result"], json!([keeps]), "{patch}");
         assert_eq!(answer.json["extra"]["stats"]["writesExecuted"], 1, "{patch}");
     }
@@ -131,7 +134,8 @@ async fn every_write_changes_the_revision_but_an_empty_patch() {
 async fn ignored_errors_are_counted() {
     let (_emulator, client) = with_collection().await;
     client.rows("FOR i IN 1..3 INSERT {_key: TO_STRING(i)} INTO c").await;
-    let text = "FOR i IN 1..5 INSERT {_key: TO_STRING(i)} INTO c OPTIONS {ignoreErrors: true} RETURN NEW._key";
+    let text =
+        "FOR i IN 1..5 INSERT {_key: TO_STRING(i)} INTO c OPTIONS {ignoreErrors: true} RETURN NEW._key";
     let answer = client.query(text, &json!({})).await;
     assert_eq!(answer.json["result"], json!(["4", "5"]));
     let stats = &answer.json["extra"]["stats"];

@@ -136,12 +136,16 @@ impl Renaming {
         let last = path.rsplit('/').next().unwrap_or_default();
         match (recorded, actual) {
             (Value::Number(_), Value::Number(_)) if MEASURED.contains(&last) => {}
-            (Value::String(recorded), Value::String(actual)) if DRAWN.contains(&last) || recorded.starts_with("idx_") => {
+            (Value::String(recorded), Value::String(actual))
+                if DRAWN.contains(&last) || recorded.starts_with("idx_") =>
+            {
                 if !self.learn(recorded, actual) {
                     failures.push(format!("{path}: {actual} does not fit {recorded}"));
                 }
             }
-            (Value::Object(recorded), Value::Object(actual)) => self.objects(path, recorded, actual, failures),
+            (Value::Object(recorded), Value::Object(actual)) => {
+                self.objects(path, recorded, actual, failures)
+            }
             (Value::Array(recorded), Value::Array(actual)) if recorded.len() == actual.len() => {
                 let (recorded, actual) = (by_name(recorded), by_name(actual));
                 for (at, (recorded, actual)) in recorded.iter().zip(&actual).enumerate() {
@@ -170,7 +174,9 @@ impl Renaming {
             }
         }
         let known: BTreeSet<String> = recorded.keys().map(|name| self.actual_text(name)).collect();
-        failures.extend(actual.keys().filter(|name| !known.contains(*name)).map(|name| format!("{path}: {name} is new")));
+        failures.extend(
+            actual.keys().filter(|name| !known.contains(*name)).map(|name| format!("{path}: {name} is new")),
+        );
     }
 }
 

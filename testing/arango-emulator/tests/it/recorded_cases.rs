@@ -107,11 +107,17 @@ fn collections(name: &str) -> Option<Case> {
             plain(vec![Step { learn: Some(("/id", "69801")), ..products(true) }])
         }
         "RestCollectionGetCollectionName" => plain(vec![products(true)]),
-        "RestIndexCreateNewTtlIndex" => plain(vec![step("POST", "/_api/collection", json!({"name": "sessions"}))]),
+        "RestIndexCreateNewTtlIndex" => {
+            plain(vec![step("POST", "/_api/collection", json!({"name": "sessions"}))])
+        }
         "RestIndexCreateNewPersistent" | "RestIndexPrimaryIndex" => plain(vec![products(false)]),
         "RestIndexAllIndexes" => plain(vec![
             products(false),
-            step("POST", "/_api/index?collection=products", json!({"type": "persistent", "fields": ["name"]})),
+            step(
+                "POST",
+                "/_api/index?collection=products",
+                json!({"type": "persistent", "fields": ["name"]}),
+            ),
             step(
                 "POST",
                 "/_api/index?collection=products",
@@ -132,14 +138,19 @@ fn collections(name: &str) -> Option<Case> {
 }
 
 fn documents(name: &str) -> Option<Case> {
-    let one = |key: &str, rev: &'static str| vec![products(false), document(json!({"_key": key, "hello": "world"}), rev)];
+    let one = |key: &str, rev: &'static str| {
+        vec![products(false), document(json!({"_key": key, "hello": "world"}), rev)]
+    };
     let people = json!({"china": 1_366_980_000, "india": 1_263_590_000, "usa": 319_220_000});
     match name {
         "RestDocumentHandlerDeleteDocument" => {
             plain(vec![products(true), document(json!({"_key": "70750"}), "_l6zhVOy---")])
         }
         "RestDocumentHandlerPatchDocumentMerge" => Some(Case {
-            setup: vec![products(false), document(json!({"_key": "70728", "inhabitants": people}), "_l6zhVN6---")],
+            setup: vec![
+                products(false),
+                document(json!({"_key": "70728", "inhabitants": people}), "_l6zhVN6---"),
+            ],
             answered: &[0, 2, 3, 4],
             learn: None,
         }),

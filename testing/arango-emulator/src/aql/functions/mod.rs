@@ -58,14 +58,27 @@ pub(crate) fn find(name: &str) -> Option<&'static Function> {
 /// Whether COLLECT .. AGGREGATE may use a function.
 pub(crate) fn is_aggregate(name: &str) -> bool {
     const NAMES: [&str; 11] = [
-        "AVERAGE", "AVG", "COUNT", "COUNT_DISTINCT", "COUNT_UNIQUE", "LENGTH", "MAX", "MIN", "SORTED_UNIQUE", "SUM",
+        "AVERAGE",
+        "AVG",
+        "COUNT",
+        "COUNT_DISTINCT",
+        "COUNT_UNIQUE",
+        "LENGTH",
+        "MAX",
+        "MIN",
+        "SORTED_UNIQUE",
+        "SUM",
         "UNIQUE",
     ];
     NAMES.contains(&name)
 }
 
 /// An argument that must be an array; `None` after a warning.
-fn array_argument<'v>(runtime: &Runtime<'_>, arguments: &'v [Value], at: usize) -> Result<Option<&'v Vec<Value>>> {
+fn array_argument<'v>(
+    runtime: &Runtime<'_>,
+    arguments: &'v [Value],
+    at: usize,
+) -> Result<Option<&'v Vec<Value>>> {
     match arguments.get(at) {
         Some(Value::Array(members)) => Ok(Some(members)),
         _ => runtime.warn(1542).map(|_| None),

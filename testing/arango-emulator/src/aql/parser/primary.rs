@@ -44,9 +44,8 @@ impl Parser<'_> {
 
     fn parenthesis(&mut self) -> Result<Expr> {
         self.advance();
-        let inner = self.bracketed(|parser| {
-            if parser.at_query() { parser.subquery() } else { parser.expression() }
-        })?;
+        let inner =
+            self.bracketed(|parser| if parser.at_query() { parser.subquery() } else { parser.expression() })?;
         self.expect_sign(")")?;
         Ok(inner)
     }
