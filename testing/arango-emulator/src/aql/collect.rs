@@ -70,13 +70,13 @@ impl Runtime<'_> {
     }
 
     fn members(&self, into: &Into, rows: &[&Env]) -> Result<Value> {
-        let member = |row: &Env| match &into.value {
-            Some(value) => self.value(value, row),
-            None => {
-                let kept =
-                    into.keep.iter().filter_map(|name| Some((name.to_string(), (**row.get(name)?).clone())));
-                Ok(Value::Object(kept.collect::<Map<_, _>>()))
+        let member = |row: &Env| {
+            if let Some(value) = &into.value {
+                return self.value(value, row);
             }
+            let kept =
+                into.keep.iter().filter_map(|name| Some((name.to_string(), (**row.get(name)?).clone())));
+            Ok(Value::Object(kept.collect::<Map<_, _>>()))
         };
         rows.iter().map(|row| member(row)).collect()
     }

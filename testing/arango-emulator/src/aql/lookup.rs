@@ -17,10 +17,10 @@ impl Runtime<'_> {
         following: &[Clause],
         row: &Env,
     ) -> Result<Vec<Document>> {
-        if let Some(key) = wanted_key(variable, following) {
-            if let Value::String(key) = &*self.eval(key, row)? {
-                return self.by_key(collection, key);
-            }
+        if let Some(key) = wanted_key(variable, following)
+            && let Value::String(key) = &*self.eval(key, row)?
+        {
+            return self.by_key(collection, key);
         }
         let documents = self.transaction.borrow().scan(collection)?;
         let read = u64::try_from(documents.len()).unwrap_or(u64::MAX);

@@ -31,7 +31,7 @@ fn apply(target: &mut Map<String, Value>, patch: &Map<String, Value>, keep_null:
                 target.remove(name);
             }
             (Some(Value::Object(old)), Value::Object(new)) if merge_objects => {
-                apply(old, new, keep_null, true)
+                apply(old, new, keep_null, true);
             }
             _ => {
                 let value = if keep_null { value.clone() } else { without_nulls(value) };

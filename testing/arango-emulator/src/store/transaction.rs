@@ -221,7 +221,7 @@ impl Transaction {
                 fields.entry(end).or_insert_with(|| old.body[end].clone());
             }
         }
-        unique::check(held, key, &body, self.visible(&held.documents, &held.name))?;
+        unique::check(held, key, &body, &self.visible(&held.documents, &held.name))?;
         let document = Document::new(&held.name, key, body, self.ids.next_revision());
         self.record(held, key, Some(document.clone()), options);
         Ok(document)

@@ -144,7 +144,7 @@ impl Renaming {
                 }
             }
             (Value::Object(recorded), Value::Object(actual)) => {
-                self.objects(path, recorded, actual, failures)
+                self.objects(path, recorded, actual, failures);
             }
             (Value::Array(recorded), Value::Array(actual)) if recorded.len() == actual.len() => {
                 let (recorded, actual) = (by_name(recorded), by_name(actual));

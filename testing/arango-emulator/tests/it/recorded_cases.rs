@@ -50,6 +50,7 @@ fn document(body: Value, rev: &'static str) -> Step {
     Step { method: "POST", path: "/_api/document/products", body, learn: Some(("/_rev", rev)) }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every arm of the tables ends in it")]
 fn plain(setup: Vec<Step>) -> Option<Case> {
     Some(Case { setup, ..Case::default() })
 }

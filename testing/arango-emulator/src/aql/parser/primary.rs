@@ -85,10 +85,10 @@ impl Parser<'_> {
             );
             return Err(ArangoError::with(1541, text));
         }
-        if function.takes_collection {
-            if let Some(Expr::Collection(name)) = arguments.first() {
-                arguments[0] = Expr::Literal(Value::String(name.clone()));
-            }
+        if function.takes_collection
+            && let Some(Expr::Collection(name)) = arguments.first()
+        {
+            arguments[0] = Expr::Literal(Value::String(name.clone()));
         }
         Ok(Expr::Call(function, arguments))
     }
