@@ -14,7 +14,7 @@ use crate::support::{Answer, Client, open};
 const RECORDED: &str = include_str!("../recorded/arangodb-3.12.10.json");
 
 /// Members whose text is drawn by the server.
-const DRAWN: [&str; 7] = ["_id", "_key", "_oldRev", "_rev", "globallyUniqueId", "id", "objectId"];
+const DRAWN: [&str; 8] = ["_id", "_key", "_oldRev", "_rev", "globallyUniqueId", "id", "objectId", "revision"];
 /// Members that are measured, and those that depend on the plan that the optimiser chose.
 const MEASURED: [&str; 6] =
     ["executionTime", "peakMemoryUsage", "scannedFull", "scannedIndex", "cursorsCreated", "lastValue"];
