@@ -22,7 +22,11 @@ impl Counters {
     pub(crate) fn under(&self, prefix: &str) -> u64 {
         let below = format!("{}/", prefix.trim_end_matches('/'));
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.iter().filter(|((_, path), _)| path == prefix || path.starts_with(&below)).map(|(_, n)| n).sum()
+        counts
+            .iter()
+            .filter(|((_, path), _)| path == prefix || path.starts_with(&below))
+            .map(|(_, n)| n)
+            .sum()
     }
 
     pub(crate) fn reset(&self) {

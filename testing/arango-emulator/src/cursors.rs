@@ -38,7 +38,14 @@ pub(crate) struct Cursors {
 
 impl Cursors {
     /// Hands out the first batch of a result; keeps the rest under that id.
-    pub(crate) fn open(&mut self, id: u64, database: &str, rows: Vec<Value>, extra: Value, delivery: Delivery) -> Value {
+    pub(crate) fn open(
+        &mut self,
+        id: u64,
+        database: &str,
+        rows: Vec<Value>,
+        extra: Value,
+        delivery: Delivery,
+    ) -> Value {
         self.open.retain(|_, cursor| cursor.expires > Instant::now());
         let expires = Instant::now() + delivery.ttl;
         let (count, database) = (rows.len(), database.to_owned());
@@ -88,7 +95,8 @@ impl Cursors {
         let (more, first) = (cursor.rows.len() > 0, cursor.next == 1);
         cursor.next += 1;
         cursor.expires = Instant::now() + cursor.delivery.ttl;
-        let mut batch = json!({"result": rows, "hasMore": more, "cached": false, "extra": cursor.extra, "error": false});
+        let mut batch =
+            json!({"result": rows, "hasMore": more, "cached": false, "extra": cursor.extra, "error": false});
         // A result that fits into one batch needs no cursor, so there is none to be named.
         let named = more || (cursor.delivery.allow_retry && !first);
         if named {

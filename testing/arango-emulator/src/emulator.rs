@@ -120,6 +120,12 @@ impl Emulator {
         self.state.set_commit_delay(delay);
     }
 
+    /// Makes the next `queries` queries that write wait for each other between their evaluation and their commit: none
+    /// commits before all have read, so those that write the same document do conflict, whatever the timing.
+    pub fn meet_before_commit(&self, queries: usize) {
+        self.state.plan_meeting(queries);
+    }
+
     /// Runs the removal of expired documents now; tells how many documents went.
     pub fn remove_expired(&self) -> usize {
         self.state.store().remove_expired(self.state.clock.now_ms())
@@ -169,7 +175,8 @@ impl Drop for Emulator {
 
 fn serve(listener: TcpListener, state: &Arc<State>) -> io::Result<Runtime> {
     listener.set_nonblocking(true)?;
-    let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("arango-emulator").enable_all().build()?;
+    let runtime =
+        Builder::new_multi_thread().worker_threads(2).thread_name("arango-emulator").enable_all().build()?;
     let listener = {
         let _entered = runtime.enter();
         tokio::net::TcpListener::from_std(listener)?

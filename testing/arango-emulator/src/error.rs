@@ -51,12 +51,12 @@ impl ArangoError {
 
 /// The usual status and text of an error number.
 pub(crate) fn describe(num: u32) -> (u16, &'static str) {
-    if num < 1000 || num >= 20_000 { describe_general(num) } else { describe_database(num) }
+    if (1000..20_000).contains(&num) { describe_database(num) } else { describe_general(num) }
 }
 
 fn describe_general(num: u32) -> (u16, &'static str) {
     match num {
-        10 => (400, "bad parameter"),
+        10 | 400 => (400, "bad parameter"),
         11 => (401, "not authorized to execute this request"),
         17 => (400, "type error"),
         18 => (500, "lock timeout"),
@@ -66,7 +66,6 @@ fn describe_general(num: u32) -> (u16, &'static str) {
         30 => (503, "shutdown in progress"),
         32 => (500, "resource limit exceeded"),
         38 => (503, "server is in startup or maintenance mode"),
-        400 => (400, "bad parameter"),
         401 => (401, "Wrong credentials"),
         404 => (404, "not found"),
         405 => (405, "method not supported"),

@@ -135,9 +135,9 @@ impl Fault {
     }
 
     fn matches(&self, method: &str, path: &str, body: &[u8]) -> bool {
-        let below = path.strip_prefix(self.path.trim_end_matches('/')).is_some_and(|rest| {
-            rest.is_empty() || rest.starts_with('/') || self.path == "/"
-        });
+        let below = path
+            .strip_prefix(self.path.trim_end_matches('/'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || self.path == "/");
         below
             && self.method.as_deref().is_none_or(|wanted| wanted == method)
             && self.body_part.as_deref().is_none_or(|part| contains(body, part.as_bytes()))
@@ -209,7 +209,10 @@ impl Faults {
             }
             entry.fired += 1;
             entry.fault.left = entry.fault.left.map(|left| left - 1);
-            return Some(Strike { effect: entry.fault.effect.clone(), after_commit: entry.fault.after_commit });
+            return Some(Strike {
+                effect: entry.fault.effect.clone(),
+                after_commit: entry.fault.after_commit,
+            });
         }
         None
     }

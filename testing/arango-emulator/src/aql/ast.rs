@@ -97,10 +97,21 @@ pub(crate) struct Modify {
 pub(crate) enum Operation {
     Insert(Expr),
     /// `key` is a document or a key; without `patch` the document itself says what changes.
-    Update { key: Expr, patch: Option<Expr> },
-    Replace { key: Expr, body: Option<Expr> },
+    Update {
+        key: Expr,
+        patch: Option<Expr>,
+    },
+    Replace {
+        key: Expr,
+        body: Option<Expr>,
+    },
     Remove(Expr),
-    Upsert { search: Search, insert: Expr, change: Expr, replace: bool },
+    Upsert {
+        search: Search,
+        insert: Expr,
+        change: Expr,
+        replace: bool,
+    },
 }
 
 /// How UPSERT finds its document.

@@ -25,7 +25,11 @@ impl Runtime<'_> {
                 env = env.with(name, Arc::new(value.clone()));
             }
             for aggregate in &collect.aggregates {
-                let values = group.rows.iter().map(|row| self.value(&aggregate.value, row)).collect::<Result<Vec<_>>>()?;
+                let values = group
+                    .rows
+                    .iter()
+                    .map(|row| self.value(&aggregate.value, row))
+                    .collect::<Result<Vec<_>>>()?;
                 let value = self.aggregate(&aggregate.function, values)?;
                 env = env.with(&aggregate.name, Arc::new(value));
             }
@@ -47,7 +51,8 @@ impl Runtime<'_> {
         }
         let mut groups: Vec<Group<'r>> = Vec::new();
         for row in rows {
-            let values = collect.groups.iter().map(|(_, value)| self.value(value, row)).collect::<Result<Vec<_>>>()?;
+            let values =
+                collect.groups.iter().map(|(_, value)| self.value(value, row)).collect::<Result<Vec<_>>>()?;
             let order = |group: &Group<'_>| compare_all(&group.values, &values);
             match groups.binary_search_by(order) {
                 Ok(at) => groups[at].rows.push(row),
@@ -65,12 +70,13 @@ impl Runtime<'_> {
     }
 
     fn members(&self, into: &Into, rows: &[&Env]) -> Result<Value> {
-        let member = |row: &Env| match &into.value {
-            Some(value) => self.value(value, row),
-            None => {
-                let kept = into.keep.iter().filter_map(|name| Some((name.to_string(), (**row.get(name)?).clone())));
-                Ok(Value::Object(kept.collect::<Map<_, _>>()))
+        let member = |row: &Env| {
+            if let Some(value) = &into.value {
+                return self.value(value, row);
             }
+            let kept =
+                into.keep.iter().filter_map(|name| Some((name.to_string(), (**row.get(name)?).clone())));
+            Ok(Value::Object(kept.collect::<Map<_, _>>()))
         };
         rows.iter().map(|row| member(row)).collect()
     }

@@ -31,7 +31,9 @@ pub(crate) fn to_number(value: &Value) -> f64 {
         Value::Null | Value::Object(_) => 0.0,
         Value::Bool(value) => f64::from(u8::from(*value)),
         Value::Number(number) => number.as_f64().unwrap_or(0.0),
-        Value::String(text) => text.trim().parse().ok().filter(|value: &f64| value.is_finite()).unwrap_or(0.0),
+        Value::String(text) => {
+            text.trim().parse().ok().filter(|value: &f64| value.is_finite()).unwrap_or(0.0)
+        }
         Value::Array(members) => match members.as_slice() {
             [only] => to_number(only),
             _ => 0.0,
@@ -69,9 +71,9 @@ pub(crate) fn normal(value: Value) -> Value {
     match value {
         Value::Number(ref held) if held.is_f64() => number(held.as_f64().unwrap_or(0.0)),
         Value::Array(members) => Value::Array(members.into_iter().map(normal).collect()),
-        Value::Object(members) => {
-            Value::Object(members.into_iter().map(|(name, value)| (name, normal(value))).collect::<Map<_, _>>())
-        }
+        Value::Object(members) => Value::Object(
+            members.into_iter().map(|(name, value)| (name, normal(value))).collect::<Map<_, _>>(),
+        ),
         other => other,
     }
 }

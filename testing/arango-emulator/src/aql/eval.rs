@@ -19,7 +19,9 @@ impl Runtime<'_> {
     pub(super) fn eval<'v>(&self, expr: &'v Expr, env: &'v Env) -> Result<Cow<'v, Value>> {
         match expr {
             Expr::Literal(value) => Ok(Cow::Borrowed(value)),
-            Expr::Variable(name) => Ok(env.get(name).map_or(Cow::Owned(Value::Null), |value| Cow::Borrowed(&**value))),
+            Expr::Variable(name) => {
+                Ok(env.get(name).map_or(Cow::Owned(Value::Null), |value| Cow::Borrowed(&**value)))
+            }
             Expr::Attribute(base, name) => Ok(member(self.eval(base, env)?, name)),
             Expr::Index(base, at) => {
                 let at = self.eval(at, env)?;

@@ -33,7 +33,13 @@ impl Runtime<'_> {
         Ok(Vec::new())
     }
 
-    fn for_rows(&self, variable: &Name, source: &Expr, following: &[Clause], rows: &[Env]) -> Result<Vec<Env>> {
+    fn for_rows(
+        &self,
+        variable: &Name,
+        source: &Expr,
+        following: &[Clause],
+        rows: &[Env],
+    ) -> Result<Vec<Env>> {
         let mut result = Vec::new();
         for row in rows {
             self.check_time()?;
@@ -71,7 +77,8 @@ impl Runtime<'_> {
     }
 
     fn sort(&self, keys: &[SortKey], rows: Vec<Env>) -> Result<Vec<Env>> {
-        let values = |row: &Env| keys.iter().map(|key| self.value(&key.value, row)).collect::<Result<Vec<_>>>();
+        let values =
+            |row: &Env| keys.iter().map(|key| self.value(&key.value, row)).collect::<Result<Vec<_>>>();
         let mut keyed = rows.into_iter().map(|row| Ok((values(&row)?, row))).collect::<Result<Vec<_>>>()?;
         keyed.sort_by(|(left, _), (right, _)| by_keys(keys, left, right));
         Ok(keyed.into_iter().map(|(_, row)| row).collect())

@@ -27,7 +27,10 @@ impl Runtime<'_> {
         if let Some(quantifier) = &expansion.question {
             return self.enough(quantifier, kept.len(), all, env).map(Value::Bool);
         }
-        self.limited(expansion, kept, env)?.into_iter().map(|inner| self.projected(expansion, &inner, env)).collect()
+        self.limited(expansion, kept, env)?
+            .into_iter()
+            .map(|inner| self.projected(expansion, &inner, env))
+            .collect()
     }
 
     fn kept(&self, expansion: &Expansion, members: Vec<Value>, env: &Env) -> Result<Vec<Arc<Value>>> {

@@ -25,10 +25,14 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>> {
 /// A syntax error in the server's words.
 pub(crate) fn syntax_error(text: &str, at: usize, what: &str) -> ArangoError {
     let before = &text[..at.min(text.len())];
-    let (line, column) = (before.matches('\n').count() + 1, before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1);
+    let (line, column) =
+        (before.matches('\n').count() + 1, before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1);
     let near: String = text[at.min(text.len())..].chars().take(32).collect();
     let near = if near.is_empty() { String::new() } else { format!(" near '{near}'") };
-    ArangoError::with(1501, format!("AQL: syntax error, {what}{near} at position {line}:{column} (while parsing)"))
+    ArangoError::with(
+        1501,
+        format!("AQL: syntax error, {what}{near} at position {line}:{column} (while parsing)"),
+    )
 }
 
 struct Lexer<'t> {
@@ -54,7 +58,9 @@ impl Lexer<'_> {
             if rest.starts_with("//") {
                 self.at += rest.find('\n').unwrap_or(rest.len());
             } else if rest.starts_with("/*") {
-                let end = rest.find("*/").ok_or_else(|| self.error("unexpected unterminated multi-line comment"))?;
+                let end = rest
+                    .find("*/")
+                    .ok_or_else(|| self.error("unexpected unterminated multi-line comment"))?;
                 self.at += end + 2;
             } else {
                 return Ok(());
@@ -86,7 +92,10 @@ impl Lexer<'_> {
     fn word(&mut self) -> Kind {
         let word = self.take_while(in_name).to_owned();
         let upper = word.to_ascii_uppercase();
-        KEYWORDS.iter().find(|&&keyword| keyword == upper).map_or(Kind::Name(word), |keyword| Kind::Keyword(keyword))
+        KEYWORDS
+            .iter()
+            .find(|&&keyword| keyword == upper)
+            .map_or(Kind::Name(word), |keyword| Kind::Keyword(keyword))
     }
 
     fn bind(&mut self) -> Result<Kind> {

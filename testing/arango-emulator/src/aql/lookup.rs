@@ -17,10 +17,10 @@ impl Runtime<'_> {
         following: &[Clause],
         row: &Env,
     ) -> Result<Vec<Document>> {
-        if let Some(key) = wanted_key(variable, following) {
-            if let Value::String(key) = &*self.eval(key, row)? {
-                return self.by_key(collection, key);
-            }
+        if let Some(key) = wanted_key(variable, following)
+            && let Value::String(key) = &*self.eval(key, row)?
+        {
+            return self.by_key(collection, key);
         }
         let documents = self.transaction.borrow().scan(collection)?;
         let read = u64::try_from(documents.len()).unwrap_or(u64::MAX);
@@ -53,7 +53,9 @@ fn key_in<'c>(variable: &Name, condition: &'c Expr) -> Option<&'c Expr> {
     match condition {
         Expr::And(left, right) => key_in(variable, left).or_else(|| key_in(variable, right)),
         Expr::Binary(Binary::Equal, left, right) => {
-            let usable = |expr: &Expr| matches!(expr, Expr::Literal(_)) || matches!(expr, Expr::Variable(name) if name != variable);
+            let usable = |expr: &Expr| {
+                matches!(expr, Expr::Literal(_)) || matches!(expr, Expr::Variable(name) if name != variable)
+            };
             if is_key_of(variable, left) && usable(right) {
                 Some(right)
             } else if is_key_of(variable, right) && usable(left) {

@@ -18,7 +18,7 @@ mod parser;
 mod runtime;
 mod token;
 
-pub(crate) use parser::options::overwrite_mode;
 pub(crate) use convert::normal;
+pub(crate) use parser::options::overwrite_mode;
 pub(crate) use parser::parse;
 pub(crate) use runtime::{Limits, Outcome, Runtime, Stats};

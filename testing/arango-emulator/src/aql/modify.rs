@@ -108,7 +108,9 @@ impl Runtime<'_> {
             Search::Filter(condition) => {
                 let documents = self.transaction.borrow().scan(collection)?;
                 for document in documents {
-                    if self.is_true(condition, &row.with(&Name::from("CURRENT"), Arc::clone(&document.body)))? {
+                    if self
+                        .is_true(condition, &row.with(&Name::from("CURRENT"), Arc::clone(&document.body)))?
+                    {
                         return Ok(Some(document));
                     }
                 }
@@ -119,7 +121,8 @@ impl Runtime<'_> {
 
     fn by_example(&self, collection: &str, example: &Value) -> Result<Option<Document>> {
         let Some(fields) = example.as_object() else { return Ok(None) };
-        let like = |document: &Document| fields.iter().all(|(name, value)| equal(&document.body[name], value));
+        let like =
+            |document: &Document| fields.iter().all(|(name, value)| equal(&document.body[name], value));
         let transaction = self.transaction.borrow();
         if let Some(Value::String(key)) = fields.get("_key") {
             return Ok(transaction.get(collection, key)?.filter(like));

@@ -95,7 +95,13 @@ impl Runtime<'_> {
     }
 
     /// Whether that many of so many members satisfy a quantifier.
-    pub(super) fn enough(&self, quantifier: &Quantifier, matching: usize, all: usize, env: &Env) -> Result<bool> {
+    pub(super) fn enough(
+        &self,
+        quantifier: &Quantifier,
+        matching: usize,
+        all: usize,
+        env: &Env,
+    ) -> Result<bool> {
         let found = i64::try_from(matching).unwrap_or(i64::MAX);
         Ok(match quantifier {
             Quantifier::All => matching == all,

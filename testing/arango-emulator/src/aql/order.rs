@@ -79,7 +79,9 @@ pub(crate) fn strings(left: &str, right: &str) -> Ordering {
     let weights = |text: &str| text.chars().map(weight).collect::<Vec<_>>();
     let (first, second) = (weights(left), weights(right));
     let primary = first.iter().map(|w| w.0).cmp(second.iter().map(|w| w.0));
-    primary.then_with(|| first.iter().map(|w| w.1).cmp(second.iter().map(|w| w.1))).then_with(|| left.cmp(right))
+    primary
+        .then_with(|| first.iter().map(|w| w.1).cmp(second.iter().map(|w| w.1)))
+        .then_with(|| left.cmp(right))
 }
 
 fn weight(sign: char) -> (u32, bool) {

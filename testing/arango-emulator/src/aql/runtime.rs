@@ -69,7 +69,9 @@ impl<'t> Runtime<'t> {
         for name in query.collections.read.iter().chain(written) {
             self.transaction.borrow().collection(name)?;
         }
-        let rows = self.block(&query.block, &Env::default(), true).map_err(|error| error.in_query("while executing"))?;
+        let rows = self
+            .block(&query.block, &Env::default(), true)
+            .map_err(|error| error.in_query("while executing"))?;
         let rows: Vec<Value> = rows.into_iter().map(convert::normal).collect();
         self.check_memory(&rows)?;
         Ok(Outcome { rows, stats: self.stats.get(), warnings: self.warnings.into_inner() })
@@ -79,7 +81,10 @@ impl<'t> Runtime<'t> {
         let Some(limit) = self.limits.memory else { return Ok(()) };
         let used: usize = rows.iter().map(|row| row.to_string().len()).sum();
         if used > limit {
-            return Err(ArangoError::with(32, "AQL: query would use more memory than allowed (while executing)"));
+            return Err(ArangoError::with(
+                32,
+                "AQL: query would use more memory than allowed (while executing)",
+            ));
         }
         Ok(())
     }

@@ -20,10 +20,14 @@ pub(super) fn route(state: &State, request: &Request, segments: &[&str]) -> Resu
             Ok(Reply::ok(200, json!({"time": seconds})))
         }
         ("GET", ["_admin", "status"]) => Ok(Reply::json(200, status())),
-        ("GET", ["_admin", "server", "role"]) => Ok(Reply::ok(200, json!({"role": "SINGLE", "mode": "default"}))),
+        ("GET", ["_admin", "server", "role"]) => {
+            Ok(Reply::ok(200, json!({"role": "SINGLE", "mode": "default"})))
+        }
         ("GET", ["_admin", "server", "mode"]) => Ok(Reply::ok(200, json!({"mode": "default"}))),
         ("GET", ["_api", "engine"]) => Ok(Reply::json(200, json!({"name": "rocksdb", "supports": {}}))),
-        ("GET", ["_api", "user", user, "database"]) => Ok(Reply::ok(200, json!({"result": grants(state, user)}))),
+        ("GET", ["_api", "user", user, "database"]) => {
+            Ok(Reply::ok(200, json!({"result": grants(state, user)})))
+        }
         ("GET", ["_api", "user", user, "database", database]) => {
             let right = grants(state, user)[*database].as_str().unwrap_or("none").to_owned();
             Ok(Reply::ok(200, json!({"result": right})))

@@ -20,7 +20,8 @@ pub(super) fn route(state: &State, request: &Request, segments: &[&str]) -> Resu
         ("POST", []) => create(state, request),
         ("GET", [name]) => Ok(Reply::ok(200, brief(find(state, request, name)?.as_ref()))),
         ("GET", [name, what]) => {
-            let reply = show(find(state, request, name)?.as_ref(), what).ok_or_else(|| unknown_path(request))?;
+            let reply =
+                show(find(state, request, name)?.as_ref(), what).ok_or_else(|| unknown_path(request))?;
             Ok(Reply::ok(200, reply).header("location", request.location()))
         }
         ("PUT", [name, what]) => change(state, request, name, what),
@@ -93,7 +94,7 @@ fn rename(database: &mut crate::store::Database, name: &str, body: &Value) -> Re
         return Err(ArangoError::with(501, "the emulator renames only empty collections"));
     }
     let mut held = database.drop_collection(name, false)?;
-    Arc::make_mut(&mut held).name = new.to_owned();
+    new.clone_into(&mut Arc::make_mut(&mut held).name);
     let reply = Reply::ok(200, brief(&held));
     database.collections.insert(new.to_owned(), held);
     Ok(reply)
@@ -121,7 +122,7 @@ fn brief(held: &Collection) -> Value {
 
 fn properties(held: &Collection) -> Value {
     let mut keys = json!({
-        "allowUserKeys": held.keys.allow_user_keys,
+        "allowUserKeys": held.keys.accepts_given,
         "type": if held.keys.autoincrement { "autoincrement" } else { "traditional" },
         "lastValue": held.keys.last(),
     });

@@ -17,7 +17,12 @@ use crate::state::State;
 const DEFAULT_BATCH: usize = 1000;
 const DEFAULT_TTL: f64 = 30.0;
 
-pub(super) async fn route(state: &Arc<State>, request: &Request, segments: &[&str], conflict: bool) -> Result<Reply> {
+pub(super) async fn route(
+    state: &Arc<State>,
+    request: &Request,
+    segments: &[&str],
+    conflict: bool,
+) -> Result<Reply> {
     match (request.method.as_str(), segments) {
         ("POST", []) => create(state, request, conflict).await,
         ("POST" | "PUT", [id]) => next(state, request, id, None),

@@ -14,7 +14,12 @@ use crate::state::State;
 use crate::store::transaction::{Target, WriteOptions, Written};
 use crate::store::{Collection, Document};
 
-pub(super) async fn route(state: &Arc<State>, request: &Request, collection: &str, key: &str) -> Result<Reply> {
+pub(super) async fn route(
+    state: &Arc<State>,
+    request: &Request,
+    collection: &str,
+    key: &str,
+) -> Result<Reply> {
     match request.method.as_str() {
         "GET" | "HEAD" => read(state, request, collection, key),
         "PUT" | "PATCH" => {
@@ -63,7 +68,9 @@ async fn write(
     let written = match written {
         Err(error) if error.num == 1200 => {
             let current = transaction.get(&held.name, key)?;
-            return Ok(current.map_or_else(|| Reply::error(&error), |document| precondition_failed(&document)));
+            return Ok(
+                current.map_or_else(|| Reply::error(&error), |document| precondition_failed(&document))
+            );
         }
         other => other?,
     };
@@ -98,7 +105,8 @@ pub(super) fn options(request: &Request) -> WriteOptions {
 pub(super) fn single(request: &Request, held: &Collection, written: &Written) -> Reply {
     let entry = entry(request, written);
     let rev = entry["_rev"].as_str().unwrap_or_default().to_owned();
-    let location = format!("/_db/{}/_api/document/{}", request.database, entry["_id"].as_str().unwrap_or_default());
+    let location =
+        format!("/_db/{}/_api/document/{}", request.database, entry["_id"].as_str().unwrap_or_default());
     let body = if request.flag("silent", false) { json!({}) } else { entry };
     Reply::json(status(request, held), body).etag(&rev).header("location", location)
 }

@@ -20,9 +20,11 @@ pub(super) async fn route(state: &Arc<State>, request: &Request, segments: &[&st
     let (held, _lock) = writable(state, request, name).await?;
     let body = request.json()?;
     match (request.method.as_str(), &body) {
-        ("POST", Value::Array(bodies)) => many(state, request, &held, bodies, |transaction, body, options| {
-            transaction.insert(&held.name, body, options)
-        }),
+        ("POST", Value::Array(bodies)) => {
+            many(state, request, &held, bodies, |transaction, body, options| {
+                transaction.insert(&held.name, body, options)
+            })
+        }
         ("POST", body) => {
             let mut store = state.store();
             let mut transaction = store.begin(&request.database)?;
@@ -34,9 +36,11 @@ pub(super) async fn route(state: &Arc<State>, request: &Request, segments: &[&st
         ("PUT", Value::Array(bodies)) => many(state, request, &held, bodies, |transaction, body, options| {
             transaction.replace(&held.name, &target(&held, body)?, body, options)
         }),
-        ("PATCH", Value::Array(bodies)) => many(state, request, &held, bodies, |transaction, body, options| {
-            transaction.update(&held.name, &target(&held, body)?, body, options)
-        }),
+        ("PATCH", Value::Array(bodies)) => {
+            many(state, request, &held, bodies, |transaction, body, options| {
+                transaction.update(&held.name, &target(&held, body)?, body, options)
+            })
+        }
         ("DELETE", Value::Array(keys)) => many(state, request, &held, keys, |transaction, key, options| {
             transaction.remove(&held.name, &target(&held, key)?, options)
         }),
@@ -70,7 +74,11 @@ fn many(
         entries.retain(|entry| entry["error"] == true);
     }
     let reply = Reply::json(status(request, held), Value::Array(entries));
-    Ok(if failures.is_empty() { reply } else { reply.header("x-arango-error-codes", json!(failures).to_string()) })
+    Ok(if failures.is_empty() {
+        reply
+    } else {
+        reply.header("x-arango-error-codes", json!(failures).to_string())
+    })
 }
 
 fn read_many(held: &Collection, keys: &[Value]) -> Reply {

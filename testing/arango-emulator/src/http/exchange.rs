@@ -25,7 +25,10 @@ impl std::fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-pub(super) async fn handle(state: Arc<State>, request: HyperRequest<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
+pub(super) async fn handle(
+    state: Arc<State>,
+    request: HyperRequest<Incoming>,
+) -> Result<Response<Full<Bytes>>, Cut> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let request = Request::new(&head, body);

@@ -39,7 +39,8 @@ fn list(state: &State, request: &Request) -> Result<Reply> {
     let database = state.store().snapshot(&request.database)?;
     let held = database.collection(collection_name(request)?)?;
     let indexes: Vec<Value> = held.indexes.iter().map(|index| index.describe(&held.name)).collect();
-    let by_id = indexes.iter().map(|index| (index["id"].as_str().unwrap_or_default().to_owned(), index.clone()));
+    let by_id =
+        indexes.iter().map(|index| (index["id"].as_str().unwrap_or_default().to_owned(), index.clone()));
     let identifiers: Map<String, Value> = by_id.collect();
     Ok(Reply::ok(200, json!({"indexes": indexes, "identifiers": identifiers})))
 }

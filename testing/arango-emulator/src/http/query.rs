@@ -38,6 +38,9 @@ pub(super) async fn run(
         return Ok(outcome);
     }
     // Others may come in between here: that is where real clients conflict.
+    if let Some(meeting) = state.meeting() {
+        meeting.wait().await;
+    }
     match state.commit_delay() {
         Duration::ZERO => tokio::task::yield_now().await,
         delay => tokio::time::sleep(delay).await,
@@ -60,7 +63,8 @@ fn binds(body: &Value) -> Result<Map<String, Value>> {
 fn limits(body: &Value) -> Limits {
     let options = &body["options"];
     let seconds = options["maxRuntime"].as_f64().filter(|seconds| *seconds > 0.0 && seconds.is_finite());
-    let memory = body["memoryLimit"].as_u64().or_else(|| options["memoryLimit"].as_u64()).filter(|limit| *limit > 0);
+    let memory =
+        body["memoryLimit"].as_u64().or_else(|| options["memoryLimit"].as_u64()).filter(|limit| *limit > 0);
     Limits {
         deadline: seconds.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds.min(1e6))),
         memory: memory.and_then(|limit| usize::try_from(limit).ok()),

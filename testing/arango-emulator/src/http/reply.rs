@@ -10,7 +10,10 @@ use crate::error::ArangoError;
 
 /// What a real server sends with everything.
 const ALWAYS: [(&str, &str); 9] = [
-    ("cache-control", "no-cache, no-store, must-revalidate, pre-check=0, post-check=0, max-age=0, s-maxage=0"),
+    (
+        "cache-control",
+        "no-cache, no-store, must-revalidate, pre-check=0, post-check=0, max-age=0, s-maxage=0",
+    ),
     ("connection", "Keep-Alive"),
     ("content-security-policy", "frame-ancestors 'self'; form-action 'self';"),
     ("expires", "0"),
@@ -65,7 +68,11 @@ impl Reply {
     }
 
     pub(super) fn into_response(self, accept: Option<&str>) -> Result<Response<Full<Bytes>>, Cut> {
-        let json = if accept == Some("application/json") { "application/json" } else { "application/json; charset=utf-8" };
+        let json = if accept == Some("application/json") {
+            "application/json"
+        } else {
+            "application/json; charset=utf-8"
+        };
         let (content_type, text) = match self.body {
             Body::Json(value) => (Some(json), value.to_string()),
             Body::Raw { content_type, text } => (content_type, text),

@@ -20,7 +20,8 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) {
         tokio::spawn(async move {
             let service = service_fn(move |request| exchange::handle(Arc::clone(&state), request));
             // A real server sends no date.
-            let connection = http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(stream), service);
+            let connection =
+                http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(stream), service);
             // Clients may go away at any time, and faults cut connections: neither is worth a word.
             let _ = connection.await;
         });

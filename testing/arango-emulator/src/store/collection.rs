@@ -112,7 +112,7 @@ impl Collection {
 #[derive(Debug)]
 pub(crate) struct Keys {
     pub(crate) autoincrement: bool,
-    pub(crate) allow_user_keys: bool,
+    pub(crate) accepts_given: bool,
     pub(crate) offset: u64,
     pub(crate) increment: u64,
     last: AtomicU64,
@@ -122,7 +122,7 @@ impl Keys {
     fn new(options: &Value) -> Self {
         Self {
             autoincrement: options["type"] == "autoincrement",
-            allow_user_keys: options["allowUserKeys"].as_bool().unwrap_or(true),
+            accepts_given: options["allowUserKeys"].as_bool().unwrap_or(true),
             offset: options["offset"].as_u64().unwrap_or(0),
             increment: options["increment"].as_u64().unwrap_or(1).max(1),
             last: AtomicU64::new(0),
@@ -136,7 +136,11 @@ impl Keys {
     pub(crate) fn generate(&self, ids: &Ids) -> String {
         let key = if self.autoincrement {
             let last = self.last();
-            if last < self.offset { self.offset.max(1) } else { last + self.increment - (last - self.offset) % self.increment }
+            if last < self.offset {
+                self.offset.max(1)
+            } else {
+                last + self.increment - (last - self.offset) % self.increment
+            }
         } else {
             ids.next()
         };
@@ -147,7 +151,7 @@ impl Keys {
     /// Checks the key that a user gave to a new document.
     pub(crate) fn accept(&self, key: &Value) -> Result<String> {
         let key = key.as_str().filter(|key| names::is_key(key)).ok_or_else(|| ArangoError::new(1221))?;
-        if !self.allow_user_keys {
+        if !self.accepts_given {
             return Err(ArangoError::new(1222));
         }
         if let Ok(number) = key.parse() {

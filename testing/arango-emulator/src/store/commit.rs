@@ -55,7 +55,7 @@ fn check(current: &Collection, key: &str, write: &Write, all: &BTreeMap<String, 
     let Some(after) = &write.after else { return Ok(()) };
     // The snapshot had room for these values, so whoever holds them now came later.
     let others = current.documents.iter().filter(|(key, _)| !all.contains_key(*key));
-    unique::check(current, key, &after.body, others).map_err(|error| {
+    unique::check(current, key, &after.body, &others).map_err(|error| {
         ArangoError::with(1200, error.message.replace("unique constraint violated", "write-write conflict"))
     })
 }

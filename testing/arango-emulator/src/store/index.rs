@@ -17,6 +17,7 @@ pub(crate) enum IndexKind {
 
 /// One index of a collection.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the server's options, each by its name")]
 pub(crate) struct Index {
     pub(crate) id: u64,
     pub(crate) name: String,

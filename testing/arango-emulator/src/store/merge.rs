@@ -11,7 +11,12 @@ pub(crate) fn is_empty(patch: &Map<String, Value>) -> bool {
 }
 
 /// The document with the patch applied.
-pub(crate) fn patched(old: &Value, patch: &Map<String, Value>, keep_null: bool, merge_objects: bool) -> Value {
+pub(crate) fn patched(
+    old: &Value,
+    patch: &Map<String, Value>,
+    keep_null: bool,
+    merge_objects: bool,
+) -> Value {
     let mut result = old.clone();
     if let Value::Object(target) = &mut result {
         apply(target, patch, keep_null, merge_objects);
@@ -25,7 +30,9 @@ fn apply(target: &mut Map<String, Value>, patch: &Map<String, Value>, keep_null:
             (_, Value::Null) if !keep_null => {
                 target.remove(name);
             }
-            (Some(Value::Object(old)), Value::Object(new)) if merge_objects => apply(old, new, keep_null, true),
+            (Some(Value::Object(old)), Value::Object(new)) if merge_objects => {
+                apply(old, new, keep_null, true);
+            }
             _ => {
                 let value = if keep_null { value.clone() } else { without_nulls(value) };
                 target.insert(name.clone(), value);

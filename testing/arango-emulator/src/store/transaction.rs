@@ -119,12 +119,18 @@ impl Transaction {
         collection: &str,
     ) -> impl Iterator<Item = (&'a String, &'a Document)> + Clone {
         let writes = self.writes.get(collection);
-        let kept = documents.iter().filter(move |(key, _)| writes.is_none_or(|writes| !writes.contains_key(*key)));
+        let kept =
+            documents.iter().filter(move |(key, _)| writes.is_none_or(|writes| !writes.contains_key(*key)));
         let own = writes.into_iter().flatten().filter_map(|(key, write)| Some((key, write.after.as_ref()?)));
         kept.chain(own)
     }
 
-    pub(crate) fn insert(&mut self, collection: &str, body: &Value, options: &WriteOptions) -> Result<Written> {
+    pub(crate) fn insert(
+        &mut self,
+        collection: &str,
+        body: &Value,
+        options: &WriteOptions,
+    ) -> Result<Written> {
         let held = self.collection(collection)?;
         let fields = body.as_object().ok_or_else(|| ArangoError::new(1227))?;
         let key = match fields.get("_key") {
@@ -215,7 +221,7 @@ impl Transaction {
                 fields.entry(end).or_insert_with(|| old.body[end].clone());
             }
         }
-        unique::check(held, key, &body, self.visible(&held.documents, &held.name))?;
+        unique::check(held, key, &body, &self.visible(&held.documents, &held.name))?;
         let document = Document::new(&held.name, key, body, self.ids.next_revision());
         self.record(held, key, Some(document.clone()), options);
         Ok(document)

@@ -30,7 +30,10 @@ impl Store {
 }
 
 fn keys(held: &super::Collection, now: f64) -> Vec<String> {
-    let Some(index) = held.indexes.iter().find(|index| index.kind == IndexKind::Ttl) else { return Vec::new() };
-    let expired = held.documents.iter().filter(|(_, document)| index.expires_at(document).is_some_and(|at| at < now));
+    let Some(index) = held.indexes.iter().find(|index| index.kind == IndexKind::Ttl) else {
+        return Vec::new();
+    };
+    let expired =
+        held.documents.iter().filter(|(_, document)| index.expires_at(document).is_some_and(|at| at < now));
     expired.map(|(key, _)| key.clone()).collect()
 }

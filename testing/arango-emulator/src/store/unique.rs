@@ -11,7 +11,7 @@ pub(crate) fn check<'d>(
     collection: &Collection,
     key: &str,
     body: &Value,
-    others: impl Iterator<Item = (&'d String, &'d Document)> + Clone,
+    others: &(impl Iterator<Item = (&'d String, &'d Document)> + Clone),
 ) -> Result<()> {
     for index in collection.unique_indexes() {
         let Some(values) = index.values(body) else { continue };

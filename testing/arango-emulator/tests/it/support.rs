@@ -84,6 +84,10 @@ impl Client {
         self.post("/_api/cursor", &json!({"query": text, "bindVars": binds})).await
     }
 
+    pub(crate) async fn run(&self, text: &str) -> Answer {
+        self.query(text, &json!({})).await
+    }
+
     /// The rows of a query that must succeed.
     pub(crate) async fn rows(&self, text: &str) -> Value {
         let answer = self.query(text, &json!({})).await;

@@ -39,7 +39,9 @@ fn holds(members: &[Value], wanted: &Value) -> bool {
 }
 
 fn first(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
-    Ok(array_argument(runtime, arguments, 0)?.and_then(|members| members.first().cloned()).unwrap_or_default())
+    Ok(array_argument(runtime, arguments, 0)?
+        .and_then(|members| members.first().cloned())
+        .unwrap_or_default())
 }
 
 fn last(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
@@ -147,7 +149,8 @@ fn remove_values(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
     if arguments[1].is_null() {
         return Ok(arguments[0].clone());
     }
-    let (Some(members), Some(values)) = (array_argument(runtime, arguments, 0)?, array_argument(runtime, arguments, 1)?)
+    let (Some(members), Some(values)) =
+        (array_argument(runtime, arguments, 0)?, array_argument(runtime, arguments, 1)?)
     else {
         return Ok(Value::Null);
     };
@@ -221,7 +224,8 @@ fn sorted(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
 
 fn zip(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
     use crate::aql::convert::to_text;
-    let (Some(names), Some(values)) = (array_argument(runtime, arguments, 0)?, array_argument(runtime, arguments, 1)?)
+    let (Some(names), Some(values)) =
+        (array_argument(runtime, arguments, 0)?, array_argument(runtime, arguments, 1)?)
     else {
         return Ok(Value::Null);
     };
@@ -238,5 +242,7 @@ fn interleave(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
     }
     let longest = arguments.iter().filter_map(Value::as_array).map(Vec::len).max().unwrap_or(0);
     let lists = || arguments.iter().filter_map(Value::as_array);
-    Ok(Value::Array((0..longest).flat_map(|at| lists().filter_map(move |list| list.get(at).cloned())).collect()))
+    Ok(Value::Array(
+        (0..longest).flat_map(|at| lists().filter_map(move |list| list.get(at).cloned())).collect(),
+    ))
 }

@@ -55,5 +55,6 @@ fn iso8601(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
 }
 
 fn part(runtime: &Runtime<'_>, arguments: &[Value], of: impl Fn(Civil) -> i64) -> Result<Value> {
-    moment(arguments).map_or_else(|| runtime.warn(1542), |millis| Ok(Value::from(of(Civil::from_millis(millis)))))
+    moment(arguments)
+        .map_or_else(|| runtime.warn(1542), |millis| Ok(Value::from(of(Civil::from_millis(millis)))))
 }

@@ -67,7 +67,11 @@ fn current_database(runtime: &Runtime<'_>, _: &[Value]) -> Result<Value> {
 }
 
 fn assert(_: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
-    if truth(&arguments[0]) { Ok(Value::Bool(true)) } else { Err(ArangoError::with(1593, to_text(&arguments[1]))) }
+    if truth(&arguments[0]) {
+        Ok(Value::Bool(true))
+    } else {
+        Err(ArangoError::with(1593, to_text(&arguments[1])))
+    }
 }
 
 fn warn(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {

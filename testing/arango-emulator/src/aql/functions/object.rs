@@ -33,7 +33,8 @@ fn attributes(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
 fn values(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
     let Some(members) = arguments[0].as_object() else { return runtime.warn(1542) };
     let skip = truth(optional(arguments, 1));
-    let values = members.iter().filter(|(name, _)| !skip || !name.starts_with('_')).map(|(_, value)| value.clone());
+    let values =
+        members.iter().filter(|(name, _)| !skip || !name.starts_with('_')).map(|(_, value)| value.clone());
     Ok(Value::Array(values.collect()))
 }
 
@@ -101,7 +102,9 @@ fn matches(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
         example => std::slice::from_ref(example),
     };
     let like = |example: &Value| {
-        example.as_object().is_some_and(|wanted| wanted.iter().all(|(name, value)| equal(&arguments[0][name], value)))
+        example
+            .as_object()
+            .is_some_and(|wanted| wanted.iter().all(|(name, value)| equal(&arguments[0][name], value)))
     };
     let found = examples.iter().position(like);
     if examples.iter().any(|example| !example.is_object()) {

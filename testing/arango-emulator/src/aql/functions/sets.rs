@@ -50,7 +50,8 @@ fn unique(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
 }
 
 fn count_distinct(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
-    Ok(array_argument(runtime, arguments, 0)?.map_or(Value::Null, |members| Value::from(distinct(members).len())))
+    Ok(array_argument(runtime, arguments, 0)?
+        .map_or(Value::Null, |members| Value::from(distinct(members).len())))
 }
 
 fn sorted_unique(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256, Sha512};
 
 use super::{Function, MANY, function, optional};
 use crate::aql::convert::{to_integer, to_text, truth};
-use crate::aql::runtime::Runtime;
 use crate::aql::like;
+use crate::aql::runtime::Runtime;
 use crate::error::Result;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -72,9 +72,16 @@ fn find_first(_: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
     let (text, wanted): (Vec<char>, Vec<char>) =
         (to_text(&arguments[0]).chars().collect(), to_text(&arguments[1]).chars().collect());
     let start = usize::try_from(to_integer(optional(arguments, 2))).unwrap_or(0);
-    let end = arguments.get(3).and_then(|end| usize::try_from(to_integer(end)).ok()).map_or(text.len(), |end| end + 1);
+    let end = arguments
+        .get(3)
+        .and_then(|end| usize::try_from(to_integer(end)).ok())
+        .map_or(text.len(), |end| end + 1);
     let part = text.get(start..end.min(text.len())).unwrap_or_default();
-    let at = if wanted.is_empty() { Some(0) } else { part.windows(wanted.len()).position(|window| window == wanted) };
+    let at = if wanted.is_empty() {
+        Some(0)
+    } else {
+        part.windows(wanted.len()).position(|window| window == wanted)
+    };
     Ok(at.map_or(Value::from(-1), |at| Value::from(at + start)))
 }
 
@@ -126,7 +133,8 @@ fn trimmed(arguments: &[Value], start: bool, end: bool) -> Result<Value> {
 
 fn split(_: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
     let text = to_text(&arguments[0]);
-    let limit = arguments.get(2).and_then(|limit| usize::try_from(to_integer(limit)).ok()).unwrap_or(usize::MAX);
+    let limit =
+        arguments.get(2).and_then(|limit| usize::try_from(to_integer(limit)).ok()).unwrap_or(usize::MAX);
     let parts: Vec<Value> = match arguments.get(1) {
         None | Some(Value::Null) => vec![Value::String(text)],
         Some(separator) if to_text(separator).is_empty() => {
@@ -142,7 +150,8 @@ fn substitute(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
     let (Value::String(search), false) = (&arguments[1], arguments.len() == 2) else {
         return runtime.warn(1542);
     };
-    let limit = arguments.get(3).and_then(|limit| usize::try_from(to_integer(limit)).ok()).unwrap_or(usize::MAX);
+    let limit =
+        arguments.get(3).and_then(|limit| usize::try_from(to_integer(limit)).ok()).unwrap_or(usize::MAX);
     if search.is_empty() {
         return Ok(Value::String(text));
     }
@@ -168,7 +177,9 @@ fn json_parse(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
 
 fn random_token(runtime: &Runtime<'_>, arguments: &[Value]) -> Result<Value> {
     match usize::try_from(to_integer(&arguments[0])) {
-        Ok(length) if length <= 65_536 => Ok(Value::String((0..length).map(|_| fastrand::alphanumeric()).collect())),
+        Ok(length) if length <= 65_536 => {
+            Ok(Value::String((0..length).map(|_| fastrand::alphanumeric()).collect()))
+        }
         _ => runtime.warn(1542),
     }
 }

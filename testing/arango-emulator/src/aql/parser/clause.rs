@@ -18,8 +18,7 @@ impl Parser<'_> {
     /// The clauses up to the end of the query or subquery.
     pub(super) fn block(&mut self) -> Result<Block> {
         let mut clauses = Vec::new();
-        loop {
-            let Kind::Keyword(word) = *self.peek() else { break };
+        while let Kind::Keyword(word) = *self.peek() {
             match word {
                 "FOR" => clauses.push(self.for_clause()?),
                 "FILTER" => clauses.push(self.filter()?),

@@ -77,13 +77,15 @@ impl<'t> Parser<'t> {
 
     fn check_binds(&self) -> Result<()> {
         if let Some(name) = &self.missing {
-            let text = format!("AQL: no value specified for declared bind parameter '{name}' (while parsing)");
+            let text =
+                format!("AQL: no value specified for declared bind parameter '{name}' (while parsing)");
             return Err(ArangoError::with(1551, text));
         }
         match self.binds.keys().find(|name| !self.used.contains(*name)) {
             None => Ok(()),
             Some(name) => {
-                let text = format!("AQL: bind parameter '{name}' was not declared in the query (while parsing)");
+                let text =
+                    format!("AQL: bind parameter '{name}' was not declared in the query (while parsing)");
                 Err(ArangoError::with(1552, text))
             }
         }
@@ -222,7 +224,8 @@ impl<'t> Parser<'t> {
             // The error for a missing parameter comes after the whole query has been read.
             Value::Null if self.missing.is_some() => Ok(String::new()),
             _ => {
-                let text = format!("AQL: bind parameter '{name}' has an invalid value or type (while parsing)");
+                let text =
+                    format!("AQL: bind parameter '{name}' has an invalid value or type (while parsing)");
                 Err(ArangoError::with(1553, text))
             }
         }

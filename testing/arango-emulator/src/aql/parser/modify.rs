@@ -45,7 +45,11 @@ impl Parser<'_> {
         }
         let key = self.operand()?;
         let change = if self.eat_keyword("WITH") { Some(self.operand()?) } else { None };
-        Ok(if replace { Operation::Replace { key, body: change } } else { Operation::Update { key, patch: change } })
+        Ok(if replace {
+            Operation::Replace { key, body: change }
+        } else {
+            Operation::Update { key, patch: change }
+        })
     }
 
     fn upsert(&mut self) -> Result<Operation> {
@@ -67,10 +71,13 @@ impl Parser<'_> {
 
     /// The document to look for: an object whose attribute names are written out.
     fn example(&mut self) -> Result<Expr> {
-        let error = self.error("expecting an object literal with constant attribute names as UPSERT search document");
+        let error =
+            self.error("expecting an object literal with constant attribute names as UPSERT search document");
         let example = self.operand()?;
         match &example {
-            Expr::Object(members) if members.iter().all(|(name, _)| matches!(name, Expr::Literal(_))) => Ok(example),
+            Expr::Object(members) if members.iter().all(|(name, _)| matches!(name, Expr::Literal(_))) => {
+                Ok(example)
+            }
             _ => Err(error),
         }
     }

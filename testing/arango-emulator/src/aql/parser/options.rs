@@ -49,7 +49,8 @@ fn constant(expr: &Expr) -> Option<Value> {
         Expr::Literal(value) => Some(value.clone()),
         Expr::Array(members) => members.iter().map(constant).collect::<Option<Vec<_>>>().map(Value::Array),
         Expr::Object(members) => {
-            let member = |(name, value): &(Expr, Expr)| Some((constant(name)?.as_str()?.to_owned(), constant(value)?));
+            let member =
+                |(name, value): &(Expr, Expr)| Some((constant(name)?.as_str()?.to_owned(), constant(value)?));
             members.iter().map(member).collect::<Option<Map<_, _>>>().map(Value::Object)
         }
         _ => None,

@@ -13,16 +13,22 @@ pub(crate) const MEMBER: &str = "[*]";
 impl Parser<'_> {
     pub(super) fn reference(&mut self) -> Result<Expr> {
         let primary = self.primary()?;
-        self.postfix(primary)
+        let mut value = self.tail(primary)?;
+        while self.at_flattening() {
+            value = self.expansion(value)?;
+        }
+        Ok(value)
     }
 
-    fn postfix(&mut self, mut value: Expr) -> Result<Expr> {
+    /// What follows a value, up to a flattening, which is for the whole.
+    fn tail(&mut self, mut value: Expr) -> Result<Expr> {
         loop {
             if self.eat_sign(".") {
                 value = self.attribute(value)?;
+            } else if self.at_flattening() {
+                return Ok(value);
             } else if self.is_sign("[") && matches!(self.peek_at(1), Kind::Sign("*" | "?")) {
-                // What follows an expansion is applied to each of its members, so it ends the chain here.
-                return self.expansion(value);
+                value = self.expansion(value)?;
             } else if self.eat_sign("[") {
                 let at = self.bracketed(Self::expression)?;
                 self.expect_sign("]")?;
@@ -31,6 +37,11 @@ impl Parser<'_> {
                 return Ok(value);
             }
         }
+    }
+
+    /// `[**`, which works on all that stands before it, other expansions too.
+    fn at_flattening(&self) -> bool {
+        self.is_sign("[") && *self.peek_at(1) == Kind::Sign("*") && *self.peek_at(2) == Kind::Sign("*")
     }
 
     fn attribute(&mut self, value: Expr) -> Result<Expr> {
@@ -49,8 +60,15 @@ impl Parser<'_> {
 
     fn expansion(&mut self, base: Expr) -> Result<Expr> {
         self.advance();
-        let mut expansion =
-            Expansion { base, flatten: 0, filter: None, limit: None, project: None, tail: None, question: None };
+        let mut expansion = Expansion {
+            base,
+            flatten: 0,
+            filter: None,
+            limit: None,
+            project: None,
+            tail: None,
+            question: None,
+        };
         if self.eat_sign("?") {
             self.bracketed(|parser| parser.question(&mut expansion))?;
             self.expect_sign("]")?;
@@ -63,8 +81,9 @@ impl Parser<'_> {
         expansion.flatten = stars - 1;
         self.bracketed(|parser| parser.within(&["CURRENT"], |parser| parser.inline(&mut expansion)))?;
         self.expect_sign("]")?;
-        if matches!(self.peek(), Kind::Sign("." | "[")) {
-            expansion.tail = Some(self.postfix(Expr::Variable(Name::from(MEMBER)))?);
+        // What follows is applied to each member.
+        if matches!(self.peek(), Kind::Sign("." | "[")) && !self.at_flattening() {
+            expansion.tail = Some(self.tail(Expr::Variable(Name::from(MEMBER)))?);
         }
         Ok(Expr::Expansion(Box::new(expansion)))
     }

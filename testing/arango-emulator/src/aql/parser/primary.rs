@@ -44,9 +44,8 @@ impl Parser<'_> {
 
     fn parenthesis(&mut self) -> Result<Expr> {
         self.advance();
-        let inner = self.bracketed(|parser| {
-            if parser.at_query() { parser.subquery() } else { parser.expression() }
-        })?;
+        let inner =
+            self.bracketed(|parser| if parser.at_query() { parser.subquery() } else { parser.expression() })?;
         self.expect_sign(")")?;
         Ok(inner)
     }
@@ -86,10 +85,10 @@ impl Parser<'_> {
             );
             return Err(ArangoError::with(1541, text));
         }
-        if function.takes_collection {
-            if let Some(Expr::Collection(name)) = arguments.first() {
-                arguments[0] = Expr::Literal(Value::String(name.clone()));
-            }
+        if function.takes_collection
+            && let Some(Expr::Collection(name)) = arguments.first()
+        {
+            arguments[0] = Expr::Literal(Value::String(name.clone()));
         }
         Ok(Expr::Call(function, arguments))
     }
