@@ -17,6 +17,13 @@ pub mod mongo {
     pub use shylock_mongo::*;
 }
 
+/// Locks over ArangoDB.
+#[cfg(feature = "arango")]
+#[cfg_attr(docsrs, doc(cfg(feature = "arango")))]
+pub mod arango {
+    pub use shylock_arango::*;
+}
+
 /// The same locks without `async`.
 #[cfg(feature = "blocking")]
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]

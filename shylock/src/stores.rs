@@ -10,6 +10,7 @@ use shylock_core::{Backend, BackendError, BackendErrorKind, Error, LockManager};
 /// | URL | store | feature |
 /// |---|---|---|
 /// | `mongodb://…/database`, `mongodb+srv://…/database` | MongoDB | `mongo` |
+/// | `arangodb://…/database`, `arangodbs://…/database` (TLS) | ArangoDB | `arango` |
 /// | `memory:` | the memory of this process, for tests; each call is a store of its own | |
 ///
 /// ```no_run
@@ -50,6 +51,8 @@ pub async fn open(url: &str) -> Result<Arc<dyn Backend>, Error> {
     match scheme {
         #[cfg(feature = "mongo")]
         "mongodb" | "mongodb+srv" => Ok(Arc::new(shylock_mongo::MongoBackend::connect(url).await?)),
+        #[cfg(feature = "arango")]
+        "arangodb" | "arangodbs" => Ok(Arc::new(shylock_arango::ArangoBackend::connect(url).await?)),
         "memory" => Ok(Arc::new(MemoryBackend::new())),
         _ => Err(unknown(scheme).into()),
     }
@@ -71,8 +74,9 @@ pub fn connect_blocking(url: &str) -> Result<shylock_core::blocking::LockManager
 fn unknown(scheme: &str) -> BackendError {
     let feature = match scheme {
         "mongodb" | "mongodb+srv" => "mongo",
+        "arangodb" | "arangodbs" => "arango",
         _ => {
-            let message = "the URL names no store that shylock knows; it begins with `mongodb://`, `mongodb+srv://` or `memory:`";
+            let message = "the URL names no store that shylock knows; it begins with `mongodb://`, `mongodb+srv://`, `arangodb://`, `arangodbs://` or `memory:`";
             return BackendError::new(BackendErrorKind::Misconfigured, message);
         }
     };
