@@ -17,6 +17,13 @@ pub mod mongo {
     pub use shylock_mongo::*;
 }
 
+/// Locks over ArangoDB.
+#[cfg(feature = "arango")]
+#[cfg_attr(docsrs, doc(cfg(feature = "arango")))]
+pub mod arango {
+    pub use shylock_arango::*;
+}
+
 /// Locks over an SQLite file.
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]

@@ -10,6 +10,7 @@ use shylock_core::{Backend, BackendError, BackendErrorKind, Error, LockManager};
 /// | URL | store | feature |
 /// |---|---|---|
 /// | `mongodb://…/database`, `mongodb+srv://…/database` | MongoDB | `mongo` |
+/// | `arangodb://…/database`, `arangodbs://…/database` (TLS) | ArangoDB | `arango` |
 /// | `sqlite:path/to/file`, `sqlite:///path/to/file` | SQLite, between the processes of one machine; the path is taken as it is | `sqlite` |
 /// | `memory:` | the memory of this process, for tests; each call is a store of its own | |
 ///
@@ -51,6 +52,8 @@ pub async fn open(url: &str) -> Result<Arc<dyn Backend>, Error> {
     match scheme {
         #[cfg(feature = "mongo")]
         "mongodb" | "mongodb+srv" => Ok(Arc::new(shylock_mongo::MongoBackend::connect(url).await?)),
+        #[cfg(feature = "arango")]
+        "arangodb" | "arangodbs" => Ok(Arc::new(shylock_arango::ArangoBackend::connect(url).await?)),
         #[cfg(feature = "sqlite")]
         "sqlite" => Ok(Arc::new(shylock_sqlite::SqliteBackend::open(sqlite_path(url)).await?)),
         "memory" => Ok(Arc::new(MemoryBackend::new())),
@@ -81,9 +84,10 @@ fn sqlite_path(url: &str) -> &str {
 fn unknown(scheme: &str) -> BackendError {
     let feature = match scheme {
         "mongodb" | "mongodb+srv" => "mongo",
+        "arangodb" | "arangodbs" => "arango",
         "sqlite" => "sqlite",
         _ => {
-            let message = "the URL names no store that shylock knows; it begins with `mongodb://`, `mongodb+srv://`, `sqlite:` or `memory:`";
+            let message = "the URL names no store that shylock knows; it begins with `mongodb://`, `mongodb+srv://`, `arangodb://`, `arangodbs://`, `sqlite:` or `memory:`";
             return BackendError::new(BackendErrorKind::Misconfigured, message);
         }
     };
