@@ -60,7 +60,7 @@ async fn a_job_whose_store_comes_back_in_time_goes_on() {
 
 #[tokio::test]
 async fn a_grandchild_that_ignores_term_is_gone_when_the_next_one_begins() {
-    let (server, scene) = private().await;
+    let (mut server, scene) = private().await;
     let mut holder = scene.job(&["--ttl", "4s"], WRAPPER);
     let grandchild = scene.line_of("grandchild");
     let mut next = scene.job(&["--ttl", "60s"], &format!("{} && echo in > next", is_gone("grandchild")));
