@@ -42,10 +42,11 @@ fn classify(code: Option<ErrorCode>) -> (BackendErrorKind, &'static str) {
             Denied,
             "this user may not write it, or its folder, where SQLite keeps two more files beside it; give the user these rights",
         ),
+        // SQLite does not tell why. The file is there: it is the rights, or else the number of open files.
         Some(ErrorCode::CannotOpen) => (
-            Misconfigured,
-            "it, or one of the two files that SQLite keeps beside it, cannot be opened; see that this user may \
-             read and write them and their folder, and that the process may open more files",
+            Denied,
+            "it, or one of the two files that SQLite keeps beside it, cannot be opened; give the user the right to \
+             read and write them and their folder (or the process the right to open more files)",
         ),
         Some(ErrorCode::NotADatabase) => {
             (Misconfigured, "it is no SQLite database; choose another path, or move the file away")
@@ -59,5 +60,49 @@ fn classify(code: Option<ErrorCode>) -> (BackendErrorKind, &'static str) {
              files: locks need nothing of what was in it",
         ),
         _ => (Broken, "SQLite refuses a step; see that nothing else writes this file, and please report it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn error(code: i32) -> BackendError {
+        explain(Path::new("/a/locks.db"), Error::SqliteFailure(ffi::Error::new(code), None))
+    }
+
+    #[test]
+    fn each_code_has_its_kind() {
+        use BackendErrorKind::{Broken, Denied, Misconfigured, Transient};
+        for (kind, codes) in [
+            (Transient, &[ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_SNAPSHOT, ffi::SQLITE_LOCKED][..]),
+            (Transient, &[ffi::SQLITE_PROTOCOL, ffi::SQLITE_FULL, ffi::SQLITE_NOMEM, ffi::SQLITE_INTERRUPT]),
+            (Transient, &[ffi::SQLITE_IOERR, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC]),
+            (
+                Denied,
+                &[ffi::SQLITE_READONLY, ffi::SQLITE_READONLY_DIRECTORY, ffi::SQLITE_PERM, ffi::SQLITE_AUTH],
+            ),
+            (Denied, &[ffi::SQLITE_CANTOPEN]),
+            (Misconfigured, &[ffi::SQLITE_NOTADB, ffi::SQLITE_NOLFS]),
+            (
+                Broken,
+                &[ffi::SQLITE_CORRUPT, ffi::SQLITE_CORRUPT_INDEX, ffi::SQLITE_ERROR, ffi::SQLITE_MISUSE],
+            ),
+        ] {
+            for code in codes {
+                assert_eq!(error(*code).kind(), kind, "code {code}");
+            }
+        }
+        let unreadable = explain(Path::new("/a/locks.db"), Error::IntegralValueOutOfRange(0, 0));
+        assert_eq!(unreadable.kind(), Broken);
+    }
+
+    #[test]
+    fn an_error_names_the_file_says_what_to_do_and_keeps_its_cause() {
+        let error = error(ffi::SQLITE_FULL);
+        assert_eq!(error.to_string(), "lock file /a/locks.db: the disk is full; free some space");
+        assert!(std::error::Error::source(&error).is_some());
     }
 }

@@ -82,7 +82,7 @@ fn recognise(db: &Connection, path: &Path) -> Result<(), BackendError> {
 
 /// A damaged file could show too few claims, and so let two in.
 fn check(db: &Connection) -> rusqlite::Result<()> {
-    let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    let verdict: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row};
 use shylock_core::{BackendError, ListPage, Loaded, LockName, Record, RecordStore, Wakeup};
 
 use crate::connection::LockFile;
@@ -21,37 +21,36 @@ pub(crate) const TABLE: &str = "
         version INTEGER NOT NULL,
         body TEXT NOT NULL,
         live_until INTEGER NOT NULL,
-        purge_at INTEGER NOT NULL
+        needed_until INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID";
 
-const LOAD: &str = "SELECT body, live_until, version FROM locks WHERE name = ?1";
+const LOAD: &str = "SELECT body, live_until, needed_until, version FROM locks WHERE name = ?1";
 
 const UPDATE: &str = "
-    UPDATE locks SET version = version + 1, body = :body, live_until = :live_until, purge_at = :purge_at
-    WHERE name = :name AND version = :expected";
+    UPDATE locks SET version = version + 1, body = ?2, live_until = ?3, needed_until = ?4
+    WHERE name = ?1 AND version = ?5";
 
 /// A version counts up from a random number of 63 bits. So it cannot repeat while the record is there, and a
 /// record that was purged and made anew has none of the versions that somebody may remember of the old one.
 const INSERT: &str = "
-    INSERT INTO locks VALUES (:name, random() / 2, :body, :live_until, :purge_at) ON CONFLICT DO NOTHING";
+    INSERT INTO locks VALUES (?1, random() / 2, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
 
 /// The names with a prefix lie between the prefix and the prefix with FF, a byte that is in no UTF-8.
 const LIST: &str = "
     SELECT name FROM locks
-    WHERE name >= :from AND name < :end AND name <> :after AND live_until > :now
-    ORDER BY name LIMIT :limit";
+    WHERE name >= ?1 AND name < ?2 AND name <> ?3 AND live_until > ?4
+    ORDER BY name LIMIT ?5";
 
 /// The records in one file.
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
     file: LockFile,
-    retention: Duration,
     sweeper: Arc<Sweeper>,
 }
 
 impl SqliteStore {
     pub(crate) fn new(file: LockFile, retention: Duration) -> Self {
-        Self { file, retention, sweeper: Arc::new(Sweeper::new(retention)) }
+        Self { file, sweeper: Arc::new(Sweeper::new(retention)) }
     }
 }
 
@@ -73,11 +72,10 @@ impl RecordStore for SqliteStore {
         expected: Option<u64>,
         record: &Record,
     ) -> Result<bool, BackendError> {
-        let (lock, record) = (lock.clone(), record.clone());
-        let (retention, sweeper) = (self.retention, self.sweeper.clone());
+        let (lock, record, sweeper) = (lock.clone(), record.clone(), self.sweeper.clone());
         self.file
             .run(move |db| {
-                let written = write(db, &lock, expected, &record, retention)?;
+                let written = write(db, &lock, expected, &record)?;
                 // Only a new record makes the file grow.
                 if written && expected.is_none() {
                     sweeper.sweep(db, now());
@@ -99,44 +97,30 @@ impl RecordStore for SqliteStore {
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<(Record, u64)> {
-    let (live_until, version): (i64, i64) = (row.get("live_until")?, row.get("version")?);
-    let record = Record { body: row.get("body")?, live_until: live_until.cast_unsigned() };
-    Ok((record, version.cast_unsigned()))
+    let number = |column| row.get(column).map(i64::cast_unsigned);
+    let (live_until, needed_until) = (number("live_until")?, number("needed_until")?);
+    Ok((Record { body: row.get("body")?, live_until, needed_until }, number("version")?))
 }
 
 /// One statement, so it is atomic by itself; how many rows it changed tells whether it came in time.
-fn write(
-    db: &Connection,
-    lock: &LockName,
-    expected: Option<u64>,
-    record: &Record,
-    retention: Duration,
-) -> rusqlite::Result<bool> {
-    let name = lock.as_str().as_bytes();
-    let (body, live_until) = (&record.body, record.live_until.cast_signed());
-    let purge_at = record.live_until.max(now()).saturating_add(millis(retention)).cast_signed();
+fn write(db: &Connection, lock: &LockName, expected: Option<u64>, record: &Record) -> rusqlite::Result<bool> {
+    let (name, body) = (lock.as_str().as_bytes(), &record.body);
+    let (live_until, needed_until) = (record.live_until.cast_signed(), record.needed_until.cast_signed());
     let rows = match expected.map(u64::cast_signed) {
-        Some(expected) => db.execute(
-            UPDATE,
-            named_params! { ":name": name, ":expected": expected, ":body": body, ":live_until": live_until, ":purge_at": purge_at },
-        ),
-        None => db.execute(
-            INSERT,
-            named_params! { ":name": name, ":body": body, ":live_until": live_until, ":purge_at": purge_at },
-        ),
+        Some(expected) => db.execute(UPDATE, (name, body, live_until, needed_until, expected))?,
+        None => db.execute(INSERT, (name, body, live_until, needed_until))?,
     };
-    Ok(rows? == 1)
+    Ok(rows == 1)
 }
 
 fn list(db: &Connection, page: &ListPage) -> rusqlite::Result<Vec<LockName>> {
     let prefix = page.prefix.as_bytes();
+    let end = [prefix, b"\xFF"].concat();
     let after = page.after.as_ref().map_or(&[][..], |name| name.as_str().as_bytes());
     let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
     let mut statement = db.prepare(LIST)?;
-    let names = statement.query_map(
-        named_params! { ":from": prefix.max(after), ":end": [prefix, b"\xFF"].concat(), ":after": after, ":now": now().cast_signed(), ":limit": limit },
-        |row| name(row.get(0)?),
-    )?;
+    let names = statement
+        .query_map((prefix.max(after), end, after, now().cast_signed(), limit), |row| name(row.get(0)?))?;
     names.collect()
 }
 
@@ -149,10 +133,9 @@ fn name(bytes: Vec<u8>) -> rusqlite::Result<LockName> {
 
 /// The clock of the machine, which all who use the file have in common, in milliseconds since 1970.
 fn now() -> u64 {
-    millis(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Below what SQLite takes for an integer.
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(i64::MAX as u64 / 4)
-}
+#[cfg(test)]
+mod tests;

@@ -8,28 +8,31 @@ use rusqlite::Connection;
 /// Some at a time, so that nobody has to wait for long.
 const AT_ONCE: usize = 1000;
 
-const SWEEP: &str = "DELETE FROM locks WHERE name IN (SELECT name FROM locks WHERE purge_at <= ?1 LIMIT ?2)";
+const SWEEP: &str =
+    "DELETE FROM locks WHERE name IN (SELECT name FROM locks WHERE needed_until <= ?1 LIMIT ?2)";
 
 /// Sweeps on the occasion of a write, now and then: it has no task of its own.
 #[derive(Debug)]
 pub(crate) struct Sweeper {
-    every: Duration,
+    retention: Duration,
     /// When the file was last found clean.
     clean_at: Mutex<Option<Instant>>,
 }
 
 impl Sweeper {
     pub(crate) fn new(retention: Duration) -> Self {
-        Self { every: retention / 8, clean_at: Mutex::default() }
+        Self { retention, clean_at: Mutex::default() }
     }
 
     /// Sweeps if it is time. It never fails: what it leaves, the next one takes.
     pub(crate) fn sweep(&self, db: &Connection, now: u64) {
         let mut clean_at = self.clean_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if clean_at.is_some_and(|at| at.elapsed() < self.every) {
+        if clean_at.is_some_and(|at| at.elapsed() < self.retention / 8) {
             return;
         }
-        let swept = db.execute(SWEEP, (now.cast_signed(), AT_ONCE.cast_signed()));
+        let retention = u64::try_from(self.retention.as_millis()).unwrap_or(u64::MAX);
+        let forgotten = now.saturating_sub(retention);
+        let swept = db.execute(SWEEP, (forgotten.cast_signed(), AT_ONCE.cast_signed()));
         if swept.is_ok_and(|rows| rows < AT_ONCE) {
             *clean_at = Some(Instant::now());
         }

@@ -1,12 +1,9 @@
 //! What several topics use.
 
-use std::error::Error;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use shylock_core::{
-    Backend, BackendError, BackendErrorKind, ClaimId, JoinRequest, LockName, Mode, Owner, Snapshot,
-};
+use shylock_core::{Backend, BackendError, BackendErrorKind, ClaimId, JoinRequest, LockName, Mode, Owner};
 use tempfile::TempDir;
 
 /// For what should be there at once, on however busy a machine.
@@ -45,15 +42,6 @@ pub(crate) async fn pass(backend: &impl Backend, lock: &str) -> u64 {
     token.get()
 }
 
-/// Waits for a condition.
-pub(crate) fn until(what: &str, mut there: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !there() {
-        assert!(start.elapsed() < SOON, "{what}: not after {SOON:?}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
 /// The error is of this kind, names the file, and says what to do.
 #[track_caller]
 pub(crate) fn assert_refused<T>(
@@ -63,13 +51,9 @@ pub(crate) fn assert_refused<T>(
 ) -> String {
     let Err(error) = result else { panic!("it works, and should be {kind}") };
     let message = error.to_string();
-    assert_eq!(error.kind(), kind, "{message} {:?}", error.source());
+    assert_eq!(error.kind(), kind, "{error:?}");
     for word in ["lock file ", "; "].iter().chain(words) {
         assert!(message.contains(word), "{word:?} is missing in: {message}");
     }
     message
-}
-
-pub(crate) fn tokens(snapshot: &Snapshot) -> Vec<u64> {
-    snapshot.claims.iter().map(|claim| claim.token.get()).collect()
 }
