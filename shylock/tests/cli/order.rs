@@ -19,7 +19,7 @@ fn ten_at_once(scene: &Scene) {
     for job in &mut jobs {
         assert_eq!(job.code(), Some(0), "{}", job.log());
     }
-    let expected: Vec<String> = (0..JOBS).flat_map(|i| [format!("start {i}"), format!("end {i}")]).collect();
+    let expected: Vec<_> = (0..JOBS).flat_map(|i| [format!("start {i}"), format!("end {i}")]).collect();
     assert_eq!(scene.read("out").lines().collect::<Vec<_>>(), expected);
     assert_eq!(scene.queue().len(), 0);
 }

@@ -175,9 +175,10 @@ fn a_suspended_job_that_has_lost_its_lock_does_not_wake_up() {
 #[test]
 fn a_pipeline_leaves_the_keyboard_to_the_others() {
     let scene = Scene::sqlite();
-    let pipeline =
-        "$SHYLOCK run lock -- sh -c 'echo ready' | sh -c 'cat; read line < /dev/tty; echo \"<$line>\"'";
-    let mut session = Session::begin(&scene, pipeline);
+    let command = format!("echo begun; {}", wait_for("gate"));
+    let reader = "read begun; echo ready; read line < /dev/tty; echo \"<$line>\"; echo > gate";
+    let mut session =
+        Session::begin(&scene, &format!("$SHYLOCK run lock -- sh -c '{command}' | sh -c '{reader}'"));
     session.until_shown("ready");
     session.press("typed\n");
     session.until_shown("<typed>");
