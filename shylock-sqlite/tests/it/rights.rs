@@ -26,9 +26,8 @@ fn opened_by_a_user(folder: &TempDir, path: &Path) -> String {
     let copy = tools.path().join("it");
     fs::copy(program, &copy).expect("a copy");
     give_away(folder);
-    let answer =
-        Process::spawn("open", path, Command::new(copy).uid(NOBODY).gid(NOBODY).current_dir("/")).answer();
-    answer
+    let mut program = Command::new(copy);
+    Process::spawn("open", path, program.uid(NOBODY).gid(NOBODY).current_dir("/")).answer()
 }
 
 fn give_away(folder: &TempDir) {
