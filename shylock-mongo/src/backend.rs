@@ -12,7 +12,7 @@ use shylock_core::{
 };
 
 use crate::options::MongoOptions;
-use crate::{command, connect, error, record, setup};
+use crate::{command, connect, error, record, setup, wakeup};
 
 /// Locks in a MongoDB database.
 ///
@@ -151,7 +151,7 @@ impl Backend for MongoBackend {
     }
 
     async fn wakeups(&self) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError> {
-        Ok(None)
+        wakeup::open(&self.database, &self.options).await
     }
 }
 

@@ -1,1 +1,15 @@
-//! Tests on a real server.
+//! The MongoDB backend on real servers.
+
+mod collection;
+mod conformance;
+mod differential;
+mod durability;
+mod handover;
+mod names;
+mod purging;
+mod racing;
+mod renewing;
+mod rights;
+mod stored;
+mod support;
+mod wakeups;

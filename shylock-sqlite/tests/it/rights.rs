@@ -26,8 +26,8 @@ fn opened_by_a_user(folder: &TempDir, path: &Path) -> String {
     let copy = tools.path().join("it");
     fs::copy(program, &copy).expect("a copy");
     give_away(folder);
-    let mut program = Command::new(copy);
-    Process::spawn("open", path, program.uid(NOBODY).gid(NOBODY).current_dir("/")).answer()
+    let command = &mut Command::new(copy);
+    Process::spawn("open", path, command.uid(NOBODY).gid(NOBODY).current_dir("/")).answer()
 }
 
 fn give_away(folder: &TempDir) {
