@@ -25,7 +25,7 @@ pub(crate) struct Process(Child);
 
 impl Process {
     pub(crate) fn start(role: &str, file: &Path) -> Self {
-        Self::spawn(role, file, &mut Command::new(env::current_exe().expect("this program has a path")))
+        Self::spawn(role, file, &mut this_program())
     }
 
     pub(crate) fn spawn(role: &str, file: &Path, program: &mut Command) -> Self {
@@ -58,6 +58,10 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+pub(crate) fn this_program() -> Command {
+    Command::new(env::current_exe().expect("this program has a path"))
 }
 
 /// Does nothing, unless it is another process that runs it.

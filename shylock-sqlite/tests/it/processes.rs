@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
-use crate::child::{LOCK, Process, TARGET, TTL, manager};
+use crate::child::{LOCK, Process, TARGET, TTL, manager, this_program};
 use crate::support::{SOON, fresh};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -67,5 +68,18 @@ fn many_processes_may_make_the_file_at_once() {
         for process in &mut processes {
             assert_eq!(process.answer(), "opened");
         }
+    }
+}
+
+/// Some paths mean something else to SQLite: a database that nobody shares.
+#[test]
+fn a_relative_path_is_a_file_in_the_working_folder() {
+    let (folder, _) = fresh();
+    for name in [":memory:", "file:x?mode=memory", "locks.db"] {
+        let mut program = this_program();
+        let program = program.current_dir(folder.path());
+        assert_eq!(Process::spawn("open", Path::new(name), program).answer(), "opened");
+        let length = fs::metadata(folder.path().join(name)).expect("the file").len();
+        assert!(length > 0, "{name} was made, but not used");
     }
 }

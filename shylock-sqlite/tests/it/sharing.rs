@@ -59,6 +59,24 @@ async fn a_busy_file_does_not_stop_a_runtime_of_one_thread() {
     assert!(joined.expect("it joins").granted_token(joining.claim).is_some());
 }
 
+/// A process that died in between has made the file, and not changed it to WAL; others want to at the same time.
+#[tokio::test(flavor = "current_thread")]
+async fn opening_waits_for_others_before_it_changes_to_wal() {
+    let (_folder, path) = fresh();
+    drop(open(&path).await);
+    let other = Connection::open(&path).expect("the file opens");
+    other.execute_batch("PRAGMA journal_mode = DELETE; BEGIN IMMEDIATE").expect("it may write");
+    let options = SqliteOptions::new().busy_timeout(Duration::from_secs(20));
+    let release = async {
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        other.execute_batch("COMMIT").expect("it has written");
+    };
+    let (opened, ()) = tokio::join!(SqliteBackend::open_with(&path, options), release);
+    pass(&opened.expect("the file opens"), "a").await;
+}
+
 #[tokio::test]
 async fn a_file_that_stays_busy_is_an_error_that_may_pass() {
     let (_folder, path) = fresh();
