@@ -1,6 +1,7 @@
 //! Getting to the server, or being told why not.
 
 use std::error::Error as _;
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ async fn refused(url: &str, kind: BackendErrorKind, words: &[&str]) {
     let mut text = format!("{error} {error:?}");
     let mut cause = error.source();
     while let Some(error) = cause {
-        text += &format!(" {error} {error:?}");
+        let _ = write!(text, " {error} {error:?}");
         cause = error.source();
     }
     assert_eq!(error.kind(), kind, "{text}");

@@ -27,16 +27,12 @@ pub(crate) struct TestDatabase {
 impl TestDatabase {
     /// On the server of the environment, or else on an emulator.
     pub(crate) async fn new() -> Self {
-        match std::env::var(SERVER) {
-            Ok(url) => {
-                say("a real server");
-                Self::on(Url::parse(&url).unwrap_or_else(|_| panic!("{SERVER} is no URL")), None).await
-            }
-            Err(_) => {
-                say("the emulator");
-                Self::emulated(&Config::new()).await
-            }
-        }
+        let Ok(url) = std::env::var(SERVER) else {
+            say("the emulator");
+            return Self::emulated(&Config::new()).await;
+        };
+        say("a real server");
+        Self::on(Url::parse(&url).unwrap_or_else(|_| panic!("{SERVER} is no URL")), None).await
     }
 
     /// On an emulator, for tests that need its faults, its counters or its clock.
