@@ -1,4 +1,3 @@
-#![cfg_attr(docsrs, feature(doc_cfg))]
 //! Distributed locks over ArangoDB: the ArangoDB backend of shylock.
 //!
 //! It needs ArangoDB 3.10 or newer: a single server or a cluster. There is nothing to prepare; the backend makes its

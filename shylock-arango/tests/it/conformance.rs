@@ -15,7 +15,7 @@ impl Harness for TestDatabase {
     }
 
     fn ttl(&self) -> Duration {
-        Duration::from_secs(1)
+        Duration::from_secs(2)
     }
 
     async fn close(self) {

@@ -16,7 +16,7 @@ const TTL: Duration = Duration::from_secs(2);
 /// How long an answer may take before the client gives it up.
 const LIMIT: Duration = Duration::from_millis(300);
 
-const GIVE_UP: Duration = Duration::from_secs(2);
+const GIVE_UP: Duration = Duration::from_secs(1);
 
 /// What passes by itself when the step is repeated.
 fn passing() -> Vec<(&'static str, Fault)> {
