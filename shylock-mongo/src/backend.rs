@@ -28,7 +28,7 @@ pub struct MongoBackend {
     options: MongoOptions,
 }
 
-/// So many renewals go into one command: some hundred kilobytes, and tens of milliseconds on the server.
+/// So many renewals go into one command: about a megabyte, and a fraction of a second on the server.
 const RENEWALS_PER_COMMAND: usize = 1_000;
 
 impl MongoBackend {
