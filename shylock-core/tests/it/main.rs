@@ -1,6 +1,8 @@
-//! The conformance suite over the backends of this crate.
+//! The conformance suite over the backends of this crate, and what only the core can show.
 
+mod blocking;
 mod faults;
 mod memory;
 mod record_store;
+mod runtimes;
 mod storm;
