@@ -11,7 +11,7 @@
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -124,13 +124,18 @@ fn show_progress(
 ) -> Result<()> {
     let name = if locked { "with a lock" } else { "without a lock" };
     let file = File::open(counter(folder))?;
+    let live = io::stdout().is_terminal();
+    let back = if live { "\r" } else { "" };
     loop {
         let mut running = false;
         for process in processes.iter_mut() {
             running |= process.try_wait()?.is_none();
         }
-        print!("\r{name}: {} of {}", read_number(&file)?, plan.increments);
-        io::stdout().flush()?;
+        // In a log only the end of it.
+        if live || !running {
+            print!("{back}{name}: {} of {}", read_number(&file)?, plan.increments);
+            io::stdout().flush()?;
+        }
         if !running {
             println!();
             return Ok(());
