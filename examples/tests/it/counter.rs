@@ -18,7 +18,7 @@ fn nor_on_the_embedded_store() {
     check(counter);
 }
 
-fn check(mut counter: Command) {
+pub(crate) fn check(mut counter: Command) {
     counter.args(["8", "4", "2000"]);
     let said = output_of(counter);
     let lost = |row: &str| -> u64 {

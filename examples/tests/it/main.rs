@@ -1,5 +1,6 @@
-//! The examples, run as a user would run them, on a real MongoDB.
+//! The examples, run as a user would run them: on a real MongoDB, on SQLite, and on the emulator of ArangoDB.
 
+mod arango;
 mod counter;
 mod crash;
 mod failover;
