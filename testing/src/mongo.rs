@@ -20,7 +20,6 @@
 mod client;
 mod database;
 mod docker;
-mod engine;
 mod error;
 mod group;
 mod keeper;

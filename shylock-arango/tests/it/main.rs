@@ -1,7 +1,8 @@
-//! The ArangoDB backend, on a real server if there is one, else on the emulator; what needs faults, on the emulator.
+//! The ArangoDB backend, on a real server if one is named, else on the emulator; what needs faults, on the emulator.
 
 mod conformance;
 mod connecting;
+mod container;
 mod differential;
 mod faults;
 mod names;

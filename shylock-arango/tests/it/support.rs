@@ -1,6 +1,5 @@
 //! A database of its own for each test, on a real server or on the emulator.
 
-use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use arangors::{Database, GenericConnection};
@@ -8,13 +7,16 @@ use serde_json::Value;
 use shylock_arango::{ArangoBackend, ArangoClient};
 use shylock_arango_emulator::{Config, Emulator};
 use shylock_core::{Backend, ClaimId, JoinRequest, LockName, Mode, Owner, Snapshot};
+use shylock_testing::{arango, say_once, variable};
 use url::Url;
+
+use crate::container::KEEPER;
 
 /// Long enough that no lease ends within a test.
 pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// A server with a user who may do everything, as `arangodb://user:password@host:port`.
-const SERVER: &str = "SHYLOCK_TEST_ARANGO_URL";
+pub(crate) const SERVER: &str = "SHYLOCK_TEST_ARANGO_URL";
 
 /// An empty database, and the emulator that has it unless it is on a real server.
 pub(crate) struct TestDatabase {
@@ -25,14 +27,23 @@ pub(crate) struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// On the server of the environment, or else on an emulator.
+    /// On the server of the environment, or else in a container of its image, or else on an emulator.
     pub(crate) async fn new() -> Self {
-        let Ok(url) = std::env::var(SERVER) else {
-            say("the emulator");
-            return Self::emulated(&Config::new()).await;
+        let (database, origin) = if let Some(url) = variable(SERVER) {
+            (Self::at(&url).await, SERVER.to_owned())
+        } else if let Some(image) = arango::image() {
+            let url = arango::url(&image, KEEPER);
+            (Self::at(url).await, format!("Docker ({image})"))
+        } else {
+            (Self::emulated(&Config::new()).await, "the emulator of the tests".to_owned())
         };
-        say("a real server");
-        Self::on(Url::parse(&url).unwrap_or_else(|_| panic!("{SERVER} is no URL")), None).await
+        let server = database.database.arango_version().await.expect("a version");
+        say_once(&format!("ArangoDB {}, from {origin}", server.version));
+        database
+    }
+
+    async fn at(url: &str) -> Self {
+        Self::on(Url::parse(url).unwrap_or_else(|_| panic!("{SERVER} is no URL")), None).await
     }
 
     /// On an emulator, for tests that need its faults, its counters or its clock.
@@ -78,11 +89,6 @@ impl TestDatabase {
     pub(crate) async fn close(self) {
         self.connection.drop_database(self.database.name()).await.expect("dropped");
     }
-}
-
-fn say(server: &str) {
-    static SAID: Once = Once::new();
-    SAID.call_once(|| println!("These tests run on {server}."));
 }
 
 pub(crate) fn lock(name: &str) -> LockName {

@@ -1,12 +1,15 @@
 //! How an emulator is set up.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// How an emulator is set up. `Config::default()` asks for the login `root` / `openSesame` and listens on a
-/// free port.
+/// free port of loopback.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Config {
+    /// The address to listen on.
+    pub host: IpAddr,
     /// The port to listen on; 0 picks a free one.
     pub port: u16,
     /// Whether requests must log in.
@@ -26,6 +29,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            host: Ipv4Addr::LOCALHOST.into(),
             port: 0,
             authentication: true,
             user: "root".to_owned(),
@@ -41,6 +45,13 @@ impl Config {
     /// The default set-up.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Listens on that address.
+    #[must_use]
+    pub fn host(mut self, host: impl Into<IpAddr>) -> Self {
+        self.host = host.into();
+        self
     }
 
     /// Listens on that port.

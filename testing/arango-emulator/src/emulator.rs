@@ -37,7 +37,7 @@ impl Emulator {
     /// # Errors
     /// When the port cannot be had, or no thread can be started.
     pub fn start(config: &Config) -> io::Result<Self> {
-        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, config.port))?;
+        let listener = TcpListener::bind((config.host, config.port))?;
         let address = listener.local_addr()?;
         let state = Arc::new(State::new(config));
         let runtime = serve(listener, &state)?;
@@ -50,7 +50,7 @@ impl Emulator {
         })
     }
 
-    /// Where it listens, as `http://127.0.0.1:<port>`.
+    /// Where it listens, as `http://<host>:<port>`; the host is `127.0.0.1` unless the set-up names another one.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }

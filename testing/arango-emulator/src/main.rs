@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use shylock_arango_emulator::{Config, Emulator};
 
-const USAGE: &str = "usage: shylock-arango-emulator [--port N] [--user NAME] [--password WORD] [--no-auth] \
-                     [--token-lifetime SECONDS] [--ttl-interval SECONDS]";
+const USAGE: &str = "usage: shylock-arango-emulator [--host ADDRESS] [--port N] [--user NAME] [--password WORD] \
+                     [--no-auth] [--token-lifetime SECONDS] [--ttl-interval SECONDS]";
+
+/// Holds the password, as for the image of a real server.
+const PASSWORD: &str = "ARANGO_ROOT_PASSWORD";
 
 fn main() -> ExitCode {
     let config = match config(std::env::args().skip(1)) {
@@ -25,6 +28,8 @@ fn main() -> ExitCode {
         }
     };
     println!("{}", emulator.url());
+    // What a real server logs, for those who wait for that.
+    println!("The emulator is ready for business. Have fun!");
     let _ = std::io::stdout().flush();
     loop {
         std::thread::park();
@@ -33,6 +38,9 @@ fn main() -> ExitCode {
 
 fn config(mut arguments: impl Iterator<Item = String>) -> Result<Config, String> {
     let mut config = Config::new();
+    if let Ok(password) = std::env::var(PASSWORD) {
+        config.password = password;
+    }
     while let Some(argument) = arguments.next() {
         if argument == "--no-auth" {
             config.authentication = false;
@@ -41,6 +49,7 @@ fn config(mut arguments: impl Iterator<Item = String>) -> Result<Config, String>
         let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;
         let number = || value.parse::<u64>().map_err(|_| format!("{argument} needs a number, not {value}"));
         match argument.as_str() {
+            "--host" => config.host = value.parse().map_err(|_| format!("{value} is no address"))?,
             "--port" => config.port = u16::try_from(number()?).map_err(|_| format!("{value} is no port"))?,
             "--user" => config.user = value,
             "--password" => config.password = value,

@@ -24,6 +24,7 @@ use super::{
     process::{arguments, free_port},
     replica_set::{self, Member},
 };
+use crate::engine;
 
 /// How long the servers in a container may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -116,13 +117,10 @@ async fn run(
     let image = ports.iter().fold(image, |image, &port| image.with_mapped_port(port, port.tcp()));
     let starting = tokio::task::spawn_blocking(move || {
         let container = image.start()?;
-        let host = container.get_host()?.to_string();
+        let host = engine::host_of(&container)?;
         Ok((container, host))
     });
-    let (container, host) =
-        starting.await.map_err(|error| Error::Start(error.to_string()))?.map_err(refusal)?;
-    // The name may mean the other kind of address, on which nothing listens.
-    Ok((container, if host == "localhost" { "127.0.0.1".to_owned() } else { host }))
+    starting.await.map_err(|error| Error::Start(error.to_string()))?.map_err(refusal)
 }
 
 fn refusal(error: TestcontainersError) -> Refusal {

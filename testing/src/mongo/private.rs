@@ -11,8 +11,8 @@ use super::{
     group::Group,
     keeper::{self, FileLock, private_folder},
     local::{self, Program},
-    server::say_once,
 };
+use crate::say_once;
 
 /// Short, because tests wait for it.
 const ELECTION_TIMEOUT: Duration = Duration::from_secs(2);

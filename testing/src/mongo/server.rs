@@ -1,10 +1,8 @@
 //! The server that tests share.
 
 use std::{
-    collections::HashSet,
     fs,
-    io::{self, Write as _},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -13,11 +11,11 @@ use mongodb::{Client, bson::doc, options::ClientOptions};
 use super::{
     Error, Settings, Source, TestDatabase, Topology, client,
     docker::{self, DockerServer, Refusal},
-    engine,
     error::{Context as _, or_panic},
     keeper, local,
     shared::{self, Share},
 };
+use crate::{engine, say_once};
 
 /// How long it is remembered that the engine cannot get the image, because to ask again takes long.
 const NO_IMAGE_FOR: Duration = Duration::from_secs(600);
@@ -183,13 +181,4 @@ async fn from_docker(topology: Topology, settings: &Settings) -> Result<Result<F
 fn no_docker(reason: &str) -> Error {
     let wish = "Docker is asked for by SHYLOCK_TEST_SERVERS or SHYLOCK_TEST_MONGO_IMAGE";
     Error::NoServer(format!("- docker: {reason}\n  ({wish})\n"))
-}
-
-/// Says something once in this process, past the test harness, which would swallow it.
-pub(super) fn say_once(line: &str) {
-    static SAID: Mutex<Option<HashSet<String>>> = Mutex::new(None);
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    if said.get_or_insert_default().insert(line.to_owned()) {
-        let _ = writeln!(io::stderr(), "shylock-testing: {line}");
-    }
 }

@@ -3,6 +3,7 @@
 use std::{env, ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
 use super::Error;
+use crate::{engine, variable};
 
 /// The image that is used when none is named.
 const DEFAULT_IMAGE: &str = "mongo:6.0";
@@ -91,23 +92,13 @@ impl Settings {
 
     /// The image for containers, as name and tag.
     pub(super) fn image(&self) -> (&str, &str) {
-        let image = self.image.as_deref().unwrap_or(DEFAULT_IMAGE);
-        match image.rsplit_once(':') {
-            // A colon before a slash belongs to the port of a registry.
-            Some((name, tag)) if !tag.contains('/') => (name, tag),
-            _ => (image, "latest"),
-        }
+        engine::name_and_tag(self.image.as_deref().unwrap_or(DEFAULT_IMAGE))
     }
 
     /// Whether the user wants Docker and nothing else.
     pub(super) fn insists_on_docker(&self) -> bool {
         self.source == Some(Source::Docker) || self.image.is_some()
     }
-}
-
-/// A variable of the environment, if it is set to something.
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn cache_folder() -> Option<PathBuf> {
@@ -118,18 +109,6 @@ fn cache_folder() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn with_image(image: &str) -> Settings {
-        Settings { image: Some(image.to_owned()), ..Settings::from_env().unwrap() }
-    }
-
-    #[test]
-    fn the_tag_is_what_follows_the_last_colon() {
-        assert_eq!(with_image("mongo:7.0").image(), ("mongo", "7.0"));
-        assert_eq!(with_image("mongo").image(), ("mongo", "latest"));
-        assert_eq!(with_image("registry:5000/mongo").image(), ("registry:5000/mongo", "latest"));
-        assert_eq!(with_image("registry:5000/mongo:6").image(), ("registry:5000/mongo", "6"));
-    }
 
     #[test]
     fn an_unknown_source_is_refused_with_the_words_that_are_known() {

@@ -1,4 +1,4 @@
-//! Whether a Docker engine answers.
+//! What all servers in containers need: whether a Docker engine answers, the names of images, the host of ports.
 
 use std::{
     env,
@@ -9,11 +9,13 @@ use std::{
     time::Duration,
 };
 
+use testcontainers::{Container, GenericImage, TestcontainersError};
+
 /// How long the engine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether a Docker engine answers where testcontainers will look for one.
-pub(super) fn answers() -> bool {
+pub(crate) fn answers() -> bool {
     let host = env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
     match host.as_deref().map(|host| host.split_once("://").unwrap_or(("tcp", host))) {
         None => sockets().into_iter().any(ping),
@@ -47,4 +49,33 @@ fn ping(socket: PathBuf) -> bool {
         Ok::<_, std::io::Error>(status.ends_with(b"200"))
     };
     ask().unwrap_or(false)
+}
+
+/// The name of an image and its tag.
+pub(crate) fn name_and_tag(image: &str) -> (&str, &str) {
+    match image.rsplit_once(':') {
+        // A colon before a slash belongs to the port of a registry.
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (image, "latest"),
+    }
+}
+
+/// The host on which the ports of a container are.
+pub(crate) fn host_of(container: &Container<GenericImage>) -> Result<String, TestcontainersError> {
+    let host = container.get_host()?.to_string();
+    // The name may mean the other kind of address, on which nothing listens.
+    Ok(if host == "localhost" { "127.0.0.1".to_owned() } else { host })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_and_tag;
+
+    #[test]
+    fn the_tag_is_what_follows_the_last_colon() {
+        assert_eq!(name_and_tag("mongo:7.0"), ("mongo", "7.0"));
+        assert_eq!(name_and_tag("mongo"), ("mongo", "latest"));
+        assert_eq!(name_and_tag("registry:5000/mongo"), ("registry:5000/mongo", "latest"));
+        assert_eq!(name_and_tag("registry:5000/mongo:6"), ("registry:5000/mongo", "6"));
+    }
 }

@@ -1,12 +1,15 @@
 #!/bin/sh
-# make-mongo-image.sh MONGOD [NAME:TAG]: makes a Docker image out of a mongod of this machine.
+# make-image.sh NAME:TAG PROGRAM [ARGUMENT...]: makes a Docker image out of a server of this machine.
 #
 # The image holds that program, a shell, and the libraries that both need, and nothing else. So it needs no
-# registry: for machines that reach none, and to test with the very server that runs without Docker.
+# registry: for machines that reach none, and to test with the very server that runs without Docker. It runs the
+# program with the arguments, which may hold no quotes.
 set -eu
 
-mongod=$1
-image=${2:-shylock-test-mongo:local}
+image=$1
+program=$2
+name=$(basename "$program")
+shift 2
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
@@ -20,17 +23,19 @@ add() {
     done
 }
 
-add "$mongod" /usr/bin/mongod
+add "$program" "/usr/bin/$name"
 add /bin/sh /bin/sh
 add "$(command -v mkdir)" /bin/mkdir
 
+# A mongod wants the folder for its data to be there.
 mkdir -p "$root/tmp" "$root/data/db" "$root/etc/ssl"
 chmod 1777 "$root/tmp"
 echo 'root:x:0:0:root:/:/bin/sh' > "$root/etc/passwd"
 if [ -e /etc/ssl/openssl.cnf ]; then cp /etc/ssl/openssl.cnf "$root/etc/ssl/"; fi
 
+command=$(printf ', "%s"' "$name" "$@")
 tar -C "$root" -c . | docker import \
     --change 'ENV PATH=/usr/bin:/bin' \
-    --change 'CMD ["mongod", "--bind_ip_all"]' \
+    --change "CMD [${command#, }]" \
     - "$image" > /dev/null
 echo "$image"
