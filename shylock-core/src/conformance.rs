@@ -33,6 +33,7 @@
 //! [`ttl`](Harness::ttl) of the harness, so a slow store gives a longer one.
 //!
 //! [`faults`] wraps a backend so that it fails, hangs, loses replies and repeats itself on demand.
+//! [`differential`] holds a native encoding against the queue, record by record.
 
 use std::future::Future;
 use std::time::Duration;
@@ -41,10 +42,14 @@ use tokio::runtime;
 
 use crate::backend::Backend;
 
+pub use hostile::hostile_strings;
+
 #[doc(hidden)]
 #[allow(clippy::missing_panics_doc, reason = "to panic is what a failed test does")]
 pub mod backend;
+pub mod differential;
 pub mod faults;
+mod hostile;
 #[doc(hidden)]
 #[allow(clippy::missing_panics_doc, reason = "to panic is what a failed test does")]
 pub mod manager;

@@ -6,7 +6,7 @@ use arangors::{Database, GenericConnection};
 use serde_json::Value;
 use shylock_arango::{ArangoBackend, ArangoClient};
 use shylock_arango_emulator::{Config, Emulator};
-use shylock_core::{Backend, ClaimId, JoinRequest, LockName, Mode, Owner, Snapshot};
+use shylock_core::{Backend, ClaimId, JoinRequest, LockName, Mode, Owner, Snapshot, conformance};
 use shylock_testing::{arango, say_once, variable};
 use url::Url;
 
@@ -121,7 +121,7 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 
 /// Names and labels that mean something to AQL, to a URL, or to a careless program.
 pub(crate) fn hostile_strings() -> Vec<String> {
-    let strings = [
+    let own = [
         "@key",
         "@@locks",
         "d._key",
@@ -133,26 +133,12 @@ pub(crate) fn hostile_strings() -> Vec<String> {
         "//evil.example/x",
         "foo:bar",
         "a?b#c",
-        "nul\0inside",
-        "\0",
-        "ünïcode 🔒",
-        "e\u{301}",
-        "é",
-        "\\",
         "%",
         "%25",
         "%00",
         "_",
-        " ",
-        "line\nbreak",
-        "\u{10ffff}",
-        "\u{e000}",
-        "0",
-        "null",
-        "LOCK",
-        "lock",
         "sha256=0123",
     ];
-    let long = ["x".repeat(254), "x".repeat(255), "x".repeat(LockName::MAX_BYTES), "🔒".repeat(256)];
-    strings.into_iter().map(str::to_owned).chain(long).collect()
+    let long = ["x".repeat(254), "x".repeat(255), "🔒".repeat(256)];
+    own.into_iter().map(str::to_owned).chain(long).chain(conformance::hostile_strings()).collect()
 }
