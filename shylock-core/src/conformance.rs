@@ -45,6 +45,9 @@ use crate::backend::Backend;
 #[allow(clippy::missing_panics_doc, reason = "to panic is what a failed test does")]
 pub mod backend;
 pub mod faults;
+#[doc(hidden)]
+#[allow(clippy::missing_panics_doc, reason = "to panic is what a failed test does")]
+pub mod manager;
 mod probe;
 mod suite;
 mod wait;

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::backend::BackendError;
+use crate::backend::{BackendError, BackendErrorKind};
 use crate::claim::{ClaimId, FencingToken};
 use crate::engine::{Engine, Key};
 use crate::error::Error;
@@ -43,6 +43,8 @@ struct State {
     releases: Vec<oneshot::Sender<Result<(), Error>>>,
     /// Why the store is out of reach just now.
     trouble: Option<Arc<BackendError>>,
+    /// The store has said nothing yet about the claim that contends.
+    unanswered: bool,
     task: Option<JoinHandle<()>>,
 }
 
@@ -139,7 +141,11 @@ impl Contender {
 
     /// Why the store is out of reach just now, if it is.
     pub(crate) fn trouble(&self) -> Option<Arc<BackendError>> {
-        self.state().trouble.clone()
+        let state = self.state();
+        let is_silent = state.unanswered && matches!(state.stage, Stage::Contending(_));
+        let silence =
+            || Arc::new(BackendError::new(BackendErrorKind::Transient, "the store has not answered"));
+        state.trouble.clone().or_else(|| is_silent.then(silence))
     }
 
     /// A caller goes away.

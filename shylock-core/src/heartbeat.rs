@@ -61,7 +61,7 @@ impl Entry {
 
     /// The guard ends so soon that its present lease will do.
     fn lasts(&self) -> bool {
-        self.lease.wanted_until().is_some_and(|until| self.lease.deadline() + self.ttl.margin() >= until)
+        self.lease.wanted_until().is_some_and(|until| self.lease.deadline() >= until)
     }
 }
 

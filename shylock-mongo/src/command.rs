@@ -174,6 +174,14 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_that_failed_is_an_error() {
+        assert!(done("leave", &doc! { "ok": 1, "n": 0 }).is_ok());
+        let conflict = doc! { "index": 0, "code": 112, "errmsg": "WriteConflict" };
+        let error = done("leave", &doc! { "ok": 1, "writeErrors": [conflict] }).expect_err("an error");
+        assert_eq!(error.kind(), BackendErrorKind::Transient);
+    }
+
+    #[test]
     fn a_renewal_that_failed_otherwise_is_an_error_and_not_gone() {
         let conflict = doc! { "index": 0, "code": 112, "errmsg": "WriteConflict" };
         let error = renewed("renew", 1, &doc! { "n": 0, "writeErrors": [conflict] }).expect_err("an error");

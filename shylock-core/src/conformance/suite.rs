@@ -8,6 +8,7 @@
 macro_rules! conformance_suite {
     ($factory:path) => {
         $crate::__conformance_backend!($factory);
+        $crate::__conformance_manager!($factory);
     };
 }
 
@@ -130,6 +131,79 @@ macro_rules! __conformance_backend {
             backend::history {
                 random_histories_agree_with_the_queue,
                 known_histories_agree_with_the_queue,
+            }
+        }
+    };
+}
+
+/// The behaviours of a manager.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_manager {
+    ($factory:path) => {
+        $crate::__conformance_tests! { $factory;
+            manager::excluding {
+                tasks_of_one_process_exclude_each_other,
+                processes_exclude_each_other,
+                tasks_of_several_processes_exclude_each_other,
+                waiting_processes_are_granted_in_the_order_of_joining,
+                waiting_tasks_are_granted_in_the_order_of_asking,
+                a_busy_process_lets_others_have_their_turn,
+                without_a_turn_each_guard_lets_the_others_in,
+                locks_of_different_names_do_not_wait_for_each_other,
+                locks_with_different_options_are_one_lock,
+            }
+            manager::acquiring {
+                try_acquire_is_none_while_somebody_holds,
+                try_acquire_takes_a_lock_right_after_its_release,
+                try_acquire_takes_a_lock_right_after_its_guard_was_dropped,
+                acquire_waits_for_the_release,
+                acquire_timeout_gives_up_when_the_time_is_over,
+                a_timeout_leaves_nothing_behind,
+                acquire_timeout_takes_a_lock_that_is_released_in_time,
+                a_name_that_cannot_be_is_invalid_input,
+                any_other_name_works,
+                an_option_that_cannot_be_is_invalid_input,
+            }
+            manager::giving_back {
+                a_released_lock_is_free_at_once_for_everybody,
+                a_dropped_guard_leaves_nothing_behind,
+                a_guard_may_be_dropped_outside_the_runtime,
+                a_release_that_nobody_waits_for_is_done_all_the_same,
+                an_acquire_that_is_dropped_leaves_nothing_behind,
+                a_waiting_acquire_that_is_dropped_leaves_nothing_behind,
+                a_caller_who_goes_away_does_not_hold_up_those_behind,
+                of_callers_in_one_process_the_others_stay_in_line,
+                with_gives_the_lock_back_and_answers_what_the_work_did,
+                a_panic_inside_with_gives_the_lock_back,
+                a_lost_guard_cannot_be_released,
+                shutdown_gives_up_everything,
+            }
+            manager::holding {
+                a_guard_that_is_kept_stays_held,
+                one_who_waits_for_many_ttls_keeps_its_place,
+                a_guard_without_renewal_is_lost_before_the_next_one_holds,
+                a_guard_without_renewal_can_be_released_in_time,
+                max_hold_ends_a_guard_and_frees_the_lock,
+                a_lock_that_is_held_at_least_stays_taken_until_then,
+                held_for_longer_a_lock_is_free_at_once,
+                an_evicted_guard_is_lost_and_the_next_one_holds,
+                an_evicted_waiter_starts_anew,
+                to_evict_nobody_is_no_error,
+                work_is_dropped_when_its_lock_is_lost,
+            }
+            manager::crashing {
+                a_crashed_holder_delays_the_next_by_at_most_its_ttl,
+                a_crashed_waiter_delays_the_next_by_at_most_its_ttl,
+                a_crashed_process_is_no_obstacle_to_try_acquire,
+                a_process_whose_runtime_ends_leaves_at_the_latest_by_its_ttl,
+            }
+            manager::watching {
+                inspect_shows_who_holds_and_who_waits,
+                the_label_of_a_manager_is_the_default,
+                list_shows_the_locks_that_are_held,
+                a_prefix_keeps_the_locks_of_managers_apart,
+                a_lock_has_a_ttl_of_its_own,
             }
         }
     };

@@ -42,14 +42,15 @@ pub(super) async fn run(contender: Arc<Contender>) {
         let stage = contender.state().stage.clone();
         match stage {
             Stage::Idle if contender.ends() => return,
-            Stage::Idle => contender.contend().await,
+            // Boxed, so that a task that watches over a lease for hours is small.
+            Stage::Idle => Box::pin(contender.contend()).await,
             // Only found here when an earlier task was cut off.
             Stage::Contending(claim) => {
                 let departure = Departure { claim, linger: Duration::ZERO, lapses_at: Instant::now() };
                 contender.state().stage = Stage::Leaving(departure);
             }
             Stage::Held(tenancy) => contender.watch(tenancy).await,
-            Stage::Leaving(departure) => contender.leave(departure).await,
+            Stage::Leaving(departure) => Box::pin(contender.leave(departure)).await,
         }
     }
 }
@@ -73,7 +74,11 @@ impl Contender {
     /// Takes part in the store's queue with a new claim until that is granted, or not wanted any more.
     async fn contend(self: &Arc<Self>) {
         let claim = ClaimId::random();
-        self.state().stage = Stage::Contending(claim);
+        {
+            let mut state = self.state();
+            state.stage = Stage::Contending(claim);
+            state.unanswered = true;
+        }
         let contended = self.contend_with(claim).await;
         let mut lapses_at = Instant::now() + self.key.ttl.get();
         let mut state = self.state();
@@ -148,7 +153,10 @@ impl Contender {
         loop {
             let error = match self.join_once(request).await {
                 Ok(joined) => {
-                    self.state().trouble = None;
+                    let mut state = self.state();
+                    state.trouble = None;
+                    state.unanswered = false;
+                    drop(state);
                     return Ok(self.is_wanted().then_some(joined));
                 }
                 Err(error) => error,

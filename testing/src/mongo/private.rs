@@ -3,7 +3,6 @@
 use std::{path::PathBuf, time::Duration};
 
 use mongodb::{Client, bson::doc, options::ClientOptions};
-use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::{
@@ -112,13 +111,13 @@ impl PrivateServer {
     }
 
     /// Freezes a server: it holds its connections and answers nothing.
-    pub fn pause(&self, i: usize) {
-        or_panic(self.group.servers[i].signal(Signal::STOP));
+    pub fn pause(&mut self, i: usize) {
+        or_panic(self.group.servers[i].pause());
     }
 
     /// Lets a frozen server go on.
-    pub fn resume(&self, i: usize) {
-        or_panic(self.group.servers[i].signal(Signal::CONT));
+    pub fn resume(&mut self, i: usize) {
+        or_panic(self.group.servers[i].resume());
     }
 
     /// Starts a server again, on the same port and the same data, and waits until it answers. Kills it before,

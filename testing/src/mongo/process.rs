@@ -10,7 +10,7 @@ use std::{
 };
 
 use mongodb::bson::doc;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::net::TcpStream;
 
 use super::{
@@ -34,6 +34,7 @@ pub(super) struct Mongod {
     folder: PathBuf,
     port: u16,
     in_set: bool,
+    paused: bool,
     child: Child,
 }
 
@@ -45,8 +46,8 @@ impl Mongod {
         loop {
             let port = free_port()?;
             let child = spawn(program, &folder, port, in_set)?;
-            let mut server =
-                Self { program: program.to_owned(), folder: folder.clone(), port, in_set, child };
+            let (program, folder) = (program.to_owned(), folder.clone());
+            let mut server = Self { program, folder, port, in_set, paused: false, child };
             attempts_left -= 1;
             match server.answers().await {
                 // Another process may have taken the port in between.
@@ -63,16 +64,31 @@ impl Mongod {
 
     /// Ends it at once, like a crash.
     pub(super) fn kill(&mut self) -> Result<(), Error> {
+        self.paused = false;
         self.child.kill().context("cannot kill mongod")?;
         self.child.wait().context("cannot wait for mongod")?;
         Ok(())
     }
 
-    /// Freezes it, or lets it go on.
-    pub(super) fn signal(&self, signal: Signal) -> Result<(), Error> {
-        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let id = id.ok_or_else(|| Error::Start("mongod has no process id".to_owned()))?;
-        kill_process(id, signal).context("cannot signal mongod")
+    /// Freezes it, and waits until it is frozen: a signal alone leaves it time for another answer.
+    pub(super) fn pause(&mut self) -> Result<(), Error> {
+        if !self.paused {
+            kill_process(self.id(), Signal::STOP).context("cannot pause mongod")?;
+            let stopped = waitid(WaitId::Pid(self.id()), WaitIdOptions::STOPPED);
+            stopped.context("cannot wait for the pause of mongod")?;
+            self.paused = true;
+        }
+        Ok(())
+    }
+
+    /// Lets it go on after a pause.
+    pub(super) fn resume(&mut self) -> Result<(), Error> {
+        self.paused = false;
+        kill_process(self.id(), Signal::CONT).context("cannot resume mongod")
+    }
+
+    fn id(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     /// Starts it again on the same port and the same data, and waits until it answers.

@@ -4,7 +4,7 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use shylock_testing::mongo::{MongoServer, PrivateServer, Settings, Topology};
@@ -61,7 +61,9 @@ async fn short_uses_keep_a_server_too() {
     let settings = settings_in(folder.path());
     let url = open(&settings).await;
     let unused = open(&settings_in(other_folder.path())).await;
+    let deadline = Instant::now() + PATIENCE;
     while listens(&unused) {
+        assert!(Instant::now() < deadline, "the server that nobody uses stays");
         assert_eq!(open(&settings).await, url);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

@@ -35,7 +35,7 @@ async fn a_killed_server_comes_back_with_its_data() {
 
 #[tokio::test]
 async fn a_paused_server_is_silent_until_it_is_resumed() {
-    let server = PrivateServer::start(Topology::Standalone).await;
+    let mut server = PrivateServer::start(Topology::Standalone).await;
     let client = server.client().await;
     notes(&client).insert_one(doc! { "_id": 1 }).await.unwrap();
 

@@ -139,7 +139,11 @@ impl World {
     fn speak(&mut self, client: usize) {
         let (claim, time) = (self.claims_drawn, self.time);
         let wish = self.clients[client].get_or_insert_with(|| {
-            let mode = [Mode::Exclusive, READER, Mode::Exclusive, shared(2)][claim as usize % 4];
+            let mode = match claim % 4 {
+                0 => READER,
+                1 => shared(2),
+                _ => Mode::Exclusive,
+            };
             Wish { claim, mode, first_sent_at: time, granted: None, trusted_until: 0 }
         });
         self.claims_drawn += u64::from(wish.claim == claim);
@@ -174,7 +178,9 @@ impl World {
         };
         if self.extend == Extend::Always {
             let extended = self.queue.claims.iter_mut().find(|c| c.id == id(claim));
-            extended.into_iter().for_each(|c| c.expires_at = now + TTL);
+            if let Some(claim) = extended {
+                claim.expires_at = now + TTL;
+            }
         }
         self.replies.push(Reply { client, claim, sent_at, answer });
     }

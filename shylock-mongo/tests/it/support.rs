@@ -1,0 +1,90 @@
+//! A backend on a database of its own, and short ways to say what it shall do.
+
+use std::time::Duration;
+
+use mongodb::Collection;
+use mongodb::bson::{Document, doc};
+use shylock_core::{Backend, ClaimId, JoinRequest, LockName, Mode, Owner, Snapshot};
+use shylock_mongo::MongoBackend;
+use shylock_testing::mongo::{MongoServer, TestDatabase, Topology};
+
+/// Long enough that no lease ends within a test.
+pub(crate) const LONG: Duration = Duration::from_secs(600);
+
+pub(crate) struct Fixture {
+    pub(crate) backend: MongoBackend,
+    pub(crate) database: TestDatabase,
+    pub(crate) server: MongoServer,
+}
+
+impl Fixture {
+    pub(crate) async fn new(topology: Topology) -> Self {
+        let server = MongoServer::shared(topology).await;
+        let database = server.database();
+        let backend = MongoBackend::new((*database).clone()).await.expect("a backend");
+        Self { backend, database, server }
+    }
+
+    pub(crate) fn collection(&self) -> Collection<Document> {
+        self.database.collection("shylock_locks")
+    }
+
+    /// The record of a lock, if there is one.
+    pub(crate) async fn record(&self, name: &str) -> Option<Document> {
+        self.collection().find_one(doc! { "_id": name }).await.expect("a record or none")
+    }
+
+    pub(crate) async fn join(&self, name: &str, claim: ClaimId) -> Snapshot {
+        self.backend.join(&exclusive(name, claim)).await.expect("joined")
+    }
+
+    pub(crate) async fn leave(&self, name: &str, claim: ClaimId) {
+        self.backend.leave(&lock(name), claim, Duration::ZERO).await.expect("left");
+    }
+}
+
+pub(crate) fn lock(name: &str) -> LockName {
+    LockName::new(name).expect("a lock name")
+}
+
+pub(crate) fn exclusive(name: &str, claim: ClaimId) -> JoinRequest {
+    JoinRequest {
+        lock: lock(name),
+        claim,
+        mode: Mode::Exclusive,
+        ttl: LONG,
+        owner: Owner::new("host", 1, None),
+        only_if_granted: false,
+    }
+}
+
+/// Names and labels that mean something to MongoDB, to its shell, or to a careless program.
+pub(crate) fn hostile_strings() -> Vec<String> {
+    let strings = [
+        "$_id",
+        "$$NOW",
+        "$$ROOT",
+        "$",
+        "a.b.$.c",
+        ".",
+        "nul\0inside",
+        "\0",
+        "quote\"'`",
+        "ünïcode 🔒",
+        "e\u{301}",
+        "é",
+        "{$gt: ''}",
+        "\\",
+        "^.*$",
+        " ",
+        "line\nbreak",
+        "\u{10ffff}",
+        "\u{e000}",
+        "0",
+        "null",
+        "true",
+        "LOCK",
+        "lock",
+    ];
+    strings.into_iter().map(str::to_owned).chain(["x".repeat(LockName::MAX_BYTES)]).collect()
+}
