@@ -117,8 +117,8 @@ impl Arena<'_> {
         let servers = &self.context.servers;
         let url = match contestant.store() {
             Store::Mongo => servers.mongo(self.setting.place()).url(&self.database, self.setting.options()),
-            Store::Redis => servers.redis.as_ref()?.url.clone(),
-            Store::Etcd => servers.etcd.as_ref()?.url.clone(),
+            Store::Redis => servers.redis.as_ref().map_err(String::clone)?.url.clone(),
+            Store::Etcd => servers.etcd.as_ref().map_err(String::clone)?.url.clone(),
         };
         Ok(self.context.kit.command(contestant, &url)?)
     }

@@ -48,7 +48,7 @@ async fn obey(arguments: Vec<String>) -> Result<(), Failure> {
         Options::Help => println!("{USAGE}"),
         Options::List => println!("{}", measure::NAMES.join("\n")),
         Options::Run { quick, only } => {
-            let names = names(only)?;
+            let names = names(&only)?;
             let plan = if quick { Plan::quick() } else { Plan::full() };
             let report = run_all(plan, &names).await?;
             let folder = report.write()?;
@@ -60,8 +60,8 @@ async fn obey(arguments: Vec<String>) -> Result<(), Failure> {
 }
 
 /// The measurements that are wanted, in the order of the run.
-fn names(only: Vec<String>) -> Result<Vec<&'static str>, Failure> {
-    for name in &only {
+fn names(only: &[String]) -> Result<Vec<&'static str>, Failure> {
+    for name in only {
         if !measure::NAMES.contains(&name.as_str()) {
             return Err(format!("{name:?} is no measurement; there are {}", measure::NAMES.join(", ")).into());
         }

@@ -18,19 +18,15 @@ pub(crate) enum Options {
 
 impl Options {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let (mut quick, mut only, mut in_only) = (false, Vec::new(), false);
+        let (mut quick, mut only, mut are_names) = (false, Vec::new(), false);
         for argument in arguments {
-            let was_in_only = std::mem::take(&mut in_only);
             match argument.as_str() {
-                "--quick" => quick = true,
-                "--only" => in_only = true,
+                "--quick" => (quick, are_names) = (true, false),
+                "--only" => are_names = true,
                 "--list" => return Ok(Self::List),
                 "--help" | "-h" => return Ok(Self::Help),
-                name if !name.starts_with('-') && (was_in_only || !only.is_empty()) => {
-                    only.push(name.to_owned());
-                    in_only = true;
-                }
-                other => return Err(format!("{other:?} is no option")),
+                name if are_names && !name.starts_with('-') => only.push(name.to_owned()),
+                other => return Err(format!("{other:?} is no option\n\n{USAGE}")),
             }
         }
         Ok(Self::Run { quick, only })

@@ -8,7 +8,7 @@ mod redis;
 
 use shylock_bench_worker::Failure;
 
-pub(crate) use mongo::{Mongo, Place};
+pub(crate) use mongo::{Mongo, Place, Rates};
 
 /// All the servers of a run. Those of MongoDB are there; for the others there may be a reason why not.
 #[derive(Debug)]

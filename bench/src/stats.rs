@@ -11,10 +11,6 @@ impl Samples {
         Self(samples)
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.0.len()
-    }
-
     /// The middle one, or the mean of the two in the middle.
     pub(crate) fn median(&self) -> Option<f64> {
         let middle = self.0.len() / 2;

@@ -15,19 +15,21 @@ const P50: usize = 0;
 const TIMES_WRITE: usize = 2;
 const P99_TIMES_WRITE: usize = 3;
 
+/// Rounds that do not count.
+const WARM_UP: usize = 3;
+
 pub(crate) async fn measure(context: &Context, setting: Setting) -> Result<Sheet, Failure> {
     let mut sheet = headings(context, setting);
     let elsewhere = if setting == Setting::Majority { &ELSEWHERE[..] } else { &[] };
     let contestants = [&ON_MONGO[..], elsewhere].concat();
     let arena = context.arena(setting);
     let mut crews = arena.crews(&contestants, 2, &mut sheet.notes).await?;
-    let mut writer = arena.worker(Contestant::BareWrite).await?;
+    let mut bare = arena.worker(Contestant::BareWrite).await?;
     let mut writes = Vec::new();
     let mut handovers = vec![Vec::new(); crews.len()];
     for crew in &mut crews {
         crew.workers[0].ask(&format!("take {}", crew.contestant.word())).await?;
     }
-    const WARM_UP: usize = 3;
     for round in 0..WARM_UP + context.plan.handovers {
         for turn in turns(crews.len(), round) {
             let nanos = hand_over(&mut crews[turn], round, context.plan.wait_before_handover).await?;
@@ -35,7 +37,7 @@ pub(crate) async fn measure(context: &Context, setting: Setting) -> Result<Sheet
                 handovers[turn].push(millis(nanos));
             }
         }
-        writes.extend(writer.ask("solo write 2").await?.into_iter().skip(1).map(millis));
+        writes.extend(bare.ask("solo write 2").await?.into_iter().skip(1).map(millis));
     }
     let writes = Samples::new(writes);
     let write = writes.median();
@@ -83,7 +85,7 @@ async fn hand_over(crew: &mut Crew, round: usize, wait: (Duration, Duration)) ->
         (&mut second[0], &mut first[0])
     };
     next.tell(&format!("take {lock}")).await?;
-    sleep(wait.0 + (wait.1 - wait.0).mul_f64(fastrand::f64())).await;
+    sleep(wait.0 + wait.1.saturating_sub(wait.0).mul_f64(fastrand::f64())).await;
     let given = holder.ask("give").await?;
     let taken = next.answer().await?;
     let (called, taken) = (given.first().ok_or("no time")?, taken.first().ok_or("no time")?);

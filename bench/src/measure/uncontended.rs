@@ -12,9 +12,10 @@ const TIMES_BARE: usize = 2;
 
 pub(crate) async fn measure(context: &Context, setting: Setting) -> Result<Sheet, Failure> {
     let (plan, on_set) = (&context.plan, setting == Setting::Majority);
-    let (id, where_it_is, elsewhere, bound) = match on_set {
-        true => ("uncontended", "three nodes, majority", &ELSEWHERE[..], 1.1),
-        false => ("uncontended-standalone", "one server, w:1", &[][..], 1.5),
+    let (id, where_it_is, elsewhere, bound) = if on_set {
+        ("uncontended", "three nodes, majority", &ELSEWHERE[..], 1.1)
+    } else {
+        ("uncontended-standalone", "one server, w:1", &[][..], 1.5)
     };
     let mut sheet = Sheet::new(
         id,

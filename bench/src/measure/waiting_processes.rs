@@ -20,7 +20,7 @@ pub(crate) async fn measure(context: &Context, setting: Setting) -> Result<Sheet
     let (processes, time) = context.plan.waiting_processes;
     let mut sheet = headings(processes, time, setting);
     // Each peer is fifty processes more: a quick run is without them.
-    let contestants = if context.plan.quick { &ON_MONGO[..1] } else { &ON_MONGO };
+    let contestants = if context.plan.quick { &ON_MONGO[..1] } else { &ON_MONGO[..] };
     let mongo = context.servers.mongo(setting.place());
     for &contestant in contestants {
         let arena = context.arena(setting);

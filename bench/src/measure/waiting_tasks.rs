@@ -17,7 +17,7 @@ pub(crate) async fn measure(context: &Context) -> Result<Sheet, Failure> {
     let title = "Many tasks waiting in one process (three nodes)";
     let mut sheet = Sheet::new("waiting-tasks", title, about, &[("commands", "")]);
     // The peers flood the server: a quick run is without them.
-    let contestants = if context.plan.quick { &ON_MONGO[..1] } else { &ON_MONGO };
+    let contestants = if context.plan.quick { &ON_MONGO[..1] } else { &ON_MONGO[..] };
     let arena = context.arena(Setting::Majority);
     for &contestant in contestants {
         let mut notes = Vec::new();

@@ -50,7 +50,7 @@ fn section(sheet: &Sheet) -> String {
             write!(section, " {name} ({unit}) |")
         };
     }
-    section += &format!("\n|---|{}\n", "---:|".repeat(sheet.columns.len()));
+    let _ = writeln!(section, "\n|---|{}", "---:|".repeat(sheet.columns.len()));
     for row in &sheet.rows {
         let name = row.contestant.name();
         let _ = match row.contestant {
