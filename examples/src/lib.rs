@@ -1,12 +1,11 @@
 //! Complete programs that use shylock; each is a file in `src/bin`.
 //!
-//! They take the store from `SHYLOCK_URL`.
+//! They use the store that `SHYLOCK_URL` names, or a file for temporary use.
 
-/// The store of the examples: `SHYLOCK_URL`.
-///
-/// # Errors
-/// If it is not set; the message says what to do.
-pub fn store_url() -> Result<String, String> {
-    std::env::var("SHYLOCK_URL")
-        .map_err(|_| "set SHYLOCK_URL to a store, for instance mongodb://localhost/projectdb".to_owned())
+/// The store of the examples: `SHYLOCK_URL`, or else an `SQLite` file among the machine's temporary ones.
+pub fn store_url() -> String {
+    std::env::var("SHYLOCK_URL").unwrap_or_else(|_| {
+        let file = std::env::temp_dir().join("shylock-examples.db");
+        format!("sqlite:{}", file.display())
+    })
 }

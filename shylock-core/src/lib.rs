@@ -24,6 +24,8 @@ pub mod queue;
 mod record_store;
 mod retry;
 mod ttl;
+#[doc = include_str!("../docs/writing-a-backend.md")]
+pub mod writing_a_backend {}
 
 pub use backend::{
     Backend, BackendError, BackendErrorKind, JoinRequest, ListPage, LiveClaim, Renewal, Renewed, Snapshot,

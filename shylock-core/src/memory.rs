@@ -76,10 +76,7 @@ impl Content {
     fn queue(&mut self, lock: &LockName, now: u64) -> &mut Queue {
         if self.queues.len() >= self.sweep_at {
             let retention = u64::try_from(RETENTION.as_millis()).unwrap_or(u64::MAX);
-            let kept_since = now.saturating_sub(retention) * crate::FencingToken::STEP;
-            self.queues.retain(|_, queue| {
-                queue.live_until().is_some_and(|end| end > now) || queue.ticket > kept_since
-            });
+            self.queues.retain(|_, queue| queue.needed_until() + retention > now);
             self.sweep_at = (self.queues.len() * 2).max(1024);
         }
         self.queues.entry(lock.clone()).or_default()

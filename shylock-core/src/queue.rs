@@ -107,6 +107,13 @@ impl Queue {
         self.claims.iter().map(|claim| claim.expires_at).max()
     }
 
+    /// From when on nothing in here is needed any more, in milliseconds since 1970: all leases have ended, and the
+    /// clock by itself carries the next token past the last one. (Who joins more often than once in a millisecond
+    /// draws tokens that are ahead of the clock.)
+    pub fn needed_until(&self) -> u64 {
+        self.live_until().unwrap_or(0).max(self.ticket.div_ceil(FencingToken::STEP) + 1)
+    }
+
     fn drop_lapsed(&mut self, now: u64) {
         self.claims.retain(|claim| claim.expires_at > now);
     }

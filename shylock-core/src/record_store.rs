@@ -14,14 +14,16 @@ use crate::queue::Queue;
 
 /// A store that keeps one record for each lock name and changes it by compare-and-swap.
 ///
-/// That is all that a new store needs: [`RecordBackend`] makes a [`Backend`] of it.
+/// That is all that a new store needs: [`RecordBackend`] makes a [`Backend`] of it. The chapter
+/// [Writing a backend](crate::writing_a_backend) walks through a whole one.
 ///
 /// # Contract
 /// - [`store`](RecordStore::store) is atomic, and durable when it answers `true`. After a failed call it may have
 ///   happened or not.
-/// - Versions of one record never repeat while the record is there: a counter will do. A purged record has none.
+/// - Versions of one lock's record never repeat, so that somebody who was stopped for long overwrites nothing: a
+///   counter will do, if it does not begin anew with a record that was purged and made again.
 /// - `now` is the store's clock, or that of the one machine on which all its users run.
-/// - A record may be purged some time after its [`live_until`](Record::live_until); an hour is a good retention.
+/// - A record may be purged some time after its [`needed_until`](Record::needed_until); an hour is a good retention.
 /// - It never sleeps, retries or spawns; [`Backend`] says the rest.
 #[async_trait]
 pub trait RecordStore: Debug + Send + Sync + 'static {
@@ -72,6 +74,9 @@ pub struct Record {
     pub body: String,
     /// When the last lease in it ends, in milliseconds since 1970; 0 if it is empty.
     pub live_until: u64,
+    /// From when on the record is of no use, in milliseconds since 1970: its leases have ended, and the next token is
+    /// greater without it. A clock that may be set back is a reason to keep it for longer.
+    pub needed_until: u64,
 }
 
 impl Record {
@@ -79,7 +84,8 @@ impl Record {
         let body = serde_json::to_string(queue).map_err(|error| {
             BackendError::new(BackendErrorKind::Broken, "a queue could not be encoded").with_source(error)
         })?;
-        Ok(Self { body, live_until: queue.live_until().unwrap_or(0) })
+        let live_until = queue.live_until().unwrap_or(0);
+        Ok(Self { body, live_until, needed_until: queue.needed_until() })
     }
 
     fn decode(&self, lock: &LockName) -> Result<Queue, BackendError> {

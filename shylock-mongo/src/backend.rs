@@ -12,7 +12,7 @@ use shylock_core::{
 };
 
 use crate::options::MongoOptions;
-use crate::{command, connect, error, record, setup};
+use crate::{command, connect, error, record, setup, wakeup};
 
 /// Locks in a MongoDB database.
 ///
@@ -28,7 +28,7 @@ pub struct MongoBackend {
     options: MongoOptions,
 }
 
-/// So many renewals go into one command: some hundred kilobytes, and tens of milliseconds on the server.
+/// So many renewals go into one command: about a megabyte, and a fraction of a second on the server.
 const RENEWALS_PER_COMMAND: usize = 1_000;
 
 impl MongoBackend {
@@ -151,7 +151,7 @@ impl Backend for MongoBackend {
     }
 
     async fn wakeups(&self) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError> {
-        Ok(None)
+        wakeup::open(&self.database, &self.options).await
     }
 }
 

@@ -29,7 +29,7 @@
 //!     owner: { host: "web-1", pid: 4711, label: "invoices" }
 //!   }],
 //!   at: ISODate("..."),                  // the last change
-//!   granted: ["..."],                    // who holds since a claim left; only then
+//!   granted: "...",                      // the ids of those who hold since a claim left; only then
 //!   purgeAt: ISODate("...")              // when the TTL index may delete the document
 //! }
 //! ```
@@ -51,6 +51,7 @@ mod options;
 mod pipeline;
 mod record;
 mod setup;
+mod wakeup;
 
 pub use backend::MongoBackend;
 pub use options::{MongoOptions, WriteConcern};

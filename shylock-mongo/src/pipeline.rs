@@ -128,8 +128,9 @@ fn owner(owner: &Owner) -> Document {
     document
 }
 
-/// The ids of the claims that hold, or no field if there are none: the rule of
-/// [`granted_count`](shylock_core::queue::granted_count).
+/// The ids of the claims that hold, with spaces between them, or no field if there are none: the rule of
+/// [`granted_count`](shylock_core::queue::granted_count). A string, because a change stream may tell of an
+/// array only which places in it are new.
 fn granted_ids() -> Document {
     let start = doc! { "count": 0, "allowed": i64::from(u32::MAX) };
     let allowed = doc! { "$min": ["$$value.allowed", "$$this.max"] };
@@ -145,10 +146,17 @@ fn granted_ids() -> Document {
         "vars": { "held": held },
         "in": { "$cond": [
             { "$gt": ["$$held.count", 0] },
-            { "$slice": ["$claims.id", "$$held.count"] },
+            joined(doc! { "$slice": ["$claims.id", "$$held.count"] }),
             "$$REMOVE",
         ] },
     } }
+}
+
+/// Strings with spaces between them.
+fn joined(strings: Document) -> Document {
+    let separator = doc! { "$cond": [{ "$eq": ["$$value", ""] }, "", " "] };
+    let longer = doc! { "$concat": ["$$value", separator, "$$this"] };
+    doc! { "$reduce": { "input": strings, "initialValue": "", "in": longer } }
 }
 
 fn now_plus(millis: i64) -> Document {

@@ -17,6 +17,20 @@ pub mod mongo {
     pub use shylock_mongo::*;
 }
 
+/// Locks over ArangoDB.
+#[cfg(feature = "arango")]
+#[cfg_attr(docsrs, doc(cfg(feature = "arango")))]
+pub mod arango {
+    pub use shylock_arango::*;
+}
+
+/// Locks over an SQLite file.
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub mod sqlite {
+    pub use shylock_sqlite::*;
+}
+
 /// The same locks without `async`.
 #[cfg(feature = "blocking")]
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]

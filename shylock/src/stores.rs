@@ -10,6 +10,8 @@ use shylock_core::{Backend, BackendError, BackendErrorKind, Error, LockManager};
 /// | URL | store | feature |
 /// |---|---|---|
 /// | `mongodb://…/database`, `mongodb+srv://…/database` | MongoDB | `mongo` |
+/// | `arangodb://…/database`, `arangodbs://…/database` (TLS) | ArangoDB | `arango` |
+/// | `sqlite:path/to/file`, `sqlite:///path/to/file` | SQLite, between the processes of one machine; the path is taken as it is | `sqlite` |
 /// | `memory:` | the memory of this process, for tests; each call is a store of its own | |
 ///
 /// ```no_run
@@ -50,6 +52,10 @@ pub async fn open(url: &str) -> Result<Arc<dyn Backend>, Error> {
     match scheme {
         #[cfg(feature = "mongo")]
         "mongodb" | "mongodb+srv" => Ok(Arc::new(shylock_mongo::MongoBackend::connect(url).await?)),
+        #[cfg(feature = "arango")]
+        "arangodb" | "arangodbs" => Ok(Arc::new(shylock_arango::ArangoBackend::connect(url).await?)),
+        #[cfg(feature = "sqlite")]
+        "sqlite" => Ok(Arc::new(shylock_sqlite::SqliteBackend::open(sqlite_path(url)).await?)),
         "memory" => Ok(Arc::new(MemoryBackend::new())),
         _ => Err(unknown(scheme).into()),
     }
@@ -67,15 +73,41 @@ pub fn connect_blocking(url: &str) -> Result<shylock_core::blocking::LockManager
     shylock_core::blocking::LockManager::open(open(url))
 }
 
+/// What follows the scheme. With two slashes the next one begins the path, as in the URL of a file.
+#[cfg(feature = "sqlite")]
+fn sqlite_path(url: &str) -> &str {
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    path.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(path)
+}
+
 /// Names only the scheme: the rest of a URL may hold a password.
 fn unknown(scheme: &str) -> BackendError {
     let feature = match scheme {
         "mongodb" | "mongodb+srv" => "mongo",
+        "arangodb" | "arangodbs" => "arango",
+        "sqlite" => "sqlite",
         _ => {
-            let message = "the URL names no store that shylock knows; it begins with `mongodb://`, `mongodb+srv://` or `memory:`";
+            let message = "the URL names no store that shylock knows; it begins with `mongodb://`, `mongodb+srv://`, `arangodb://`, `arangodbs://`, `sqlite:` or `memory:`";
             return BackendError::new(BackendErrorKind::Misconfigured, message);
         }
     };
     let message = format!("`{scheme}` URLs need shylock's feature `{feature}`; add it to the dependency");
     BackendError::new(BackendErrorKind::Misconfigured, message)
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::sqlite_path;
+
+    #[test]
+    fn the_path_follows_the_scheme() {
+        for (url, path) in [
+            ("sqlite:locks.db", "locks.db"),
+            ("sqlite:/var/locks.db", "/var/locks.db"),
+            ("sqlite:///var/locks.db", "/var/locks.db"),
+            ("sqlite:a b%20@:c", "a b%20@:c"),
+        ] {
+            assert_eq!(sqlite_path(url), path);
+        }
+    }
 }

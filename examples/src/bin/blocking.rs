@@ -6,15 +6,16 @@ use std::thread;
 use shylock::blocking;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let locks = blocking::connect(&shylock_examples::store_url()?)?;
+    let locks = blocking::connect(&shylock_examples::store_url())?;
 
     let threads: Vec<_> = (1..=3)
         .map(|number| {
             let lock = locks.lock("blocking");
             thread::spawn(move || {
-                lock.with(|guard| {
-                    println!("thread {number} holds, with fencing token {}", guard.fencing_token())
-                })
+                let report = |guard: &blocking::LockGuard| {
+                    println!("thread {number} holds, with fencing token {}", guard.fencing_token());
+                };
+                lock.with(report)
             })
         })
         .collect();

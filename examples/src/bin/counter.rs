@@ -6,7 +6,8 @@
 //! ```text
 //! counter [PROCESSES [TASKS [INCREMENTS]]]
 //! ```
-//! `INCREMENTS` is the sum over all processes. The store is that of `SHYLOCK_URL`.
+//! `INCREMENTS` is the sum over all processes. The store is the one that `SHYLOCK_URL` names, or else an
+//! `SQLite` file.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -53,11 +54,12 @@ struct Round {
 
 fn compare() -> Result<bool> {
     let plan = Plan { processes: argument(1, 8)?, tasks: argument(2, 4)?, increments: argument(3, 2000)? };
-    let url = shylock_examples::store_url()?;
+    let url = shylock_examples::store_url();
     println!(
-        "{} processes with {} tasks each increment a number in a file {} times.",
+        "{} processes with {} tasks each increment one number in a file, {} times in all.",
         plan.processes, plan.tasks, plan.increments
     );
+    println!("The lock is in {}.\n", url.split_once(':').map_or("a store", |(scheme, _)| scheme));
     let without = run(plan, None)?;
     let with = run(plan, Some(&url))?;
 

@@ -21,7 +21,8 @@ const TTL: Duration = Duration::from_secs(1);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let url = shylock_examples::store_url()?;
+    let url =
+        std::env::var("SHYLOCK_URL").map_err(|_| "set SHYLOCK_URL to a MongoDB: mongodb://host/database")?;
     let client = Client::with_uri_str(&url).await?;
     let database =
         client.default_database().ok_or("name a database in SHYLOCK_URL: mongodb://host/database")?;

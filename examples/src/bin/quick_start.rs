@@ -5,7 +5,7 @@ use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let locks = shylock::connect(&shylock_examples::store_url()?).await?;
+    let locks = shylock::connect(&shylock_examples::store_url()).await?;
     let lock = locks.lock("quick-start");
 
     // Waits for its turn. The lease renews itself for as long as the guard is there.

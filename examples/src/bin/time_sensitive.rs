@@ -7,7 +7,7 @@ use shylock::{LockManager, RetryPolicy};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let store = shylock::open(&shylock_examples::store_url()?).await?;
+    let store = shylock::open(&shylock_examples::store_url()).await?;
     // An outage is reported after two seconds, and never as "somebody else does it".
     let locks = LockManager::builder(store)
         .retry(RetryPolicy::default().give_up_after(Duration::from_secs(2)))

@@ -1,14 +1,26 @@
 //! Eight processes with four tasks each increment a number in a plain file.
 
+use std::process::Command;
+
 use crate::run::{command, database, output_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_increment_is_lost_under_a_lock_and_the_tokens_are_in_order() {
     let database = database().await;
-    let mut counter = command(env!("CARGO_BIN_EXE_counter"), &database.url());
+    check(command(env!("CARGO_BIN_EXE_counter"), &database.url()));
+}
+
+#[test]
+fn nor_on_the_embedded_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut counter = command(env!("CARGO_BIN_EXE_counter"), "");
+    counter.env_remove("SHYLOCK_URL").env("TMPDIR", folder.path());
+    check(counter);
+}
+
+fn check(mut counter: Command) {
     counter.args(["8", "4", "2000"]);
     let said = output_of(counter);
-
     let lost = |row: &str| -> u64 {
         let line =
             said.lines().find(|line| line.starts_with(&format!("{row}  "))).expect("the table has the row");

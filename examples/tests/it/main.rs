@@ -2,5 +2,6 @@
 
 mod counter;
 mod crash;
+mod failover;
 mod programs;
 mod run;

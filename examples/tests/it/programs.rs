@@ -42,9 +42,24 @@ async fn fencing() {
 }
 
 #[test]
-fn an_example_without_a_store_says_what_to_set() {
-    let mut program = command(env!("CARGO_BIN_EXE_quick_start"), "");
+fn fencing_without_a_store_says_what_to_set() {
+    let mut program = command(env!("CARGO_BIN_EXE_fencing"), "");
     let output = program.env_remove("SHYLOCK_URL").output().expect("the example starts");
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("SHYLOCK_URL"));
+}
+
+/// As a newcomer runs them: without any store of their own.
+#[test]
+fn on_the_embedded_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for program in [
+        env!("CARGO_BIN_EXE_quick_start"),
+        env!("CARGO_BIN_EXE_blocking"),
+        env!("CARGO_BIN_EXE_time_sensitive"),
+    ] {
+        let mut program = command(program, "");
+        program.env_remove("SHYLOCK_URL").env("TMPDIR", folder.path());
+        assert!(!output_of(program).is_empty());
+    }
 }

@@ -83,7 +83,8 @@ impl Contender {
         let mut lapses_at = Instant::now() + self.key.ttl.get();
         let mut state = self.state();
         match contended {
-            Ok(Contended::Granted(token, lease)) => {
+            // The lease may have ended while the grant was on its way: that would be a guard that is lost at once.
+            Ok(Contended::Granted(token, lease)) if lease.loss().is_none() => {
                 state.trouble = None;
                 let tenancy = Tenancy { claim, token, guards: 0, since: Instant::now(), lease };
                 if self.pass_on(&mut state, tenancy) {
@@ -96,7 +97,7 @@ impl Contender {
                 state.stage = Stage::Idle;
                 return;
             }
-            Ok(Contended::Abandoned | Contended::Lost) => {}
+            Ok(Contended::Granted(..) | Contended::Abandoned | Contended::Lost) => {}
             Err(error) => {
                 state.line.fail(&error);
                 // The store had its chance; one attempt to leave is enough.
@@ -110,6 +111,7 @@ impl Contender {
         // Listens before it joins: what happens in between is heard.
         let mut ear = self.engine.ears.listen(&self.key.lock, claim);
         let request = self.request(claim);
+        let began = Instant::now();
         let Some((sent_at, snapshot)) = self.join(&request).await? else { return Ok(Contended::Abandoned) };
         let Some(position) = snapshot.position(claim) else {
             if request.only_if_granted {
@@ -126,7 +128,11 @@ impl Contender {
         }
         debug!(%lock, %claim, position, "waiting");
         self.state().line.refuse_hasty();
-        self.await_grant(&request, lease, snapshot, &mut ear).await
+        // After attempts for so long an earlier one may have joined, been granted and lapsed: a wakeup from then
+        // would deceive, so it only makes the claim look.
+        let trusts_wakeups = began.elapsed() < self.key.ttl.trusted();
+        let token = token_of(&snapshot, claim).filter(|_| trusts_wakeups);
+        self.await_grant(&request, lease, snapshot, token, &mut ear).await
     }
 
     fn request(&self, claim: ClaimId) -> JoinRequest {
@@ -185,6 +191,7 @@ impl Contender {
         request: &JoinRequest,
         lease: Arc<Lease>,
         mut snapshot: Snapshot,
+        token_by_wakeup: Option<FencingToken>,
         ear: &mut Ear,
     ) -> Result<Contended, Error> {
         let claim = request.claim;
@@ -199,7 +206,7 @@ impl Contender {
                 None => next_look(&snapshot, claim, pace.next(position, ear.is_open())),
             };
             tokio::select! {
-                news = ear.news() => if let (News::Granted, Some(token)) = (news, token) {
+                news = ear.news() => if let (News::Granted, Some(token)) = (news, token_by_wakeup) {
                     return Ok(Contended::Granted(token, lease));
                 },
                 () = sleep(delay) => {}

@@ -253,3 +253,33 @@ async fn an_acquire_dropped_in_trouble_leaves_nothing_behind() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wakeup_from_an_earlier_life_of_a_claim_grants_nothing() {
+    let store = store();
+    let ((locks, faults), (others, _)) = (manager(&store), manager(&store));
+    // Somebody waits for another lock, so wakeups are heard.
+    let _elsewhere = others.lock("elsewhere").acquire().await.expect("a free lock");
+    let deaf = locks.lock("elsewhere");
+    tokio::spawn(async move { deaf.acquire().await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    // A claim joins without knowing it, is granted, and lapses.
+    let first = others.lock("lock").acquire().await.expect("a free lock");
+    faults.next(Step::Join, [Fault::FailAfter]);
+    faults.always(Step::Join, Fault::FailBefore);
+    let lock = locks.lock("lock");
+    let unlucky = tokio::spawn(async move { lock.acquire().await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(holders(&others).await, 2);
+    first.release().await.expect("it was held");
+    let next = others.lock("lock").acquire().await.expect("its turn comes");
+
+    // It joins again, behind the one that holds now.
+    faults.clear();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(holders(&others).await, 2);
+    assert!(!next.is_lost() && !unlucky.is_finished(), "two guards at once");
+    next.release().await.expect("it was held");
+    assert!(unlucky.await.expect("no panic").is_ok());
+}

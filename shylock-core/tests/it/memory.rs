@@ -1,7 +1,5 @@
 //! The store in memory.
 
-use std::time::Duration;
-
 use shylock_core::conformance::Harness;
 use shylock_core::memory::MemoryBackend;
 
@@ -12,10 +10,6 @@ impl Harness for Memory {
 
     async fn backend(&self) -> MemoryBackend {
         self.0.clone()
-    }
-
-    fn ttl(&self) -> Duration {
-        Duration::from_millis(400)
     }
 }
 

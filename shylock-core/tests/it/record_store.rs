@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
@@ -70,10 +70,6 @@ impl Harness for Store {
 
     async fn backend(&self) -> Self::Backend {
         RecordBackend::new(self.0.clone())
-    }
-
-    fn ttl(&self) -> Duration {
-        Duration::from_millis(400)
     }
 }
 

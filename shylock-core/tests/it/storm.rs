@@ -41,6 +41,7 @@ struct Protected {
 impl Protected {
     async fn visit(&self, lock: &Lock) {
         let Ok(guard) = lock.acquire().await else { return };
+        assert!(!guard.is_lost(), "a guard that is lost already");
         assert!(!self.busy.swap(true, Ordering::SeqCst), "two guards at once");
         self.tokens.lock().expect("no panic").push(guard.fencing_token());
         let work = async {
@@ -61,6 +62,8 @@ fn store(skew: Duration) -> MemoryBackend {
 }
 
 async fn storm(seed: u64, skew: Duration) {
+    // Jitter too is the same for the same seed.
+    fastrand::seed(seed);
     let store = store(skew);
     let protected = Arc::new(Protected::default());
     let mut crowd = JoinSet::new();
@@ -94,6 +97,6 @@ async fn guards_exclude_each_other_in_a_storm_of_faults() {
 #[tokio::test(start_paused = true)]
 async fn guards_exclude_each_other_when_the_clocks_of_the_store_differ_by_less_than_the_margin() {
     for seed in 0..10 {
-        storm(seed, MARGIN - Duration::from_millis(10)).await;
+        storm(seed, MARGIN * 9 / 10).await;
     }
 }

@@ -17,7 +17,7 @@ fn assert_unconfirmed<T: std::fmt::Debug>(answer: Result<T, BackendError>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_without_a_majority_is_an_error_and_its_repetition_is_answered() {
-    let server = PrivateServer::start(Topology::ThreeNodes).await;
+    let mut server = PrivateServer::start(Topology::ThreeNodes).await;
     let client = server.client().await;
     // With the time that it takes to make the index.
     MongoBackend::new(client.database("locks")).await.expect("a backend");

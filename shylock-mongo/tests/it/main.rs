@@ -1,8 +1,10 @@
 //! The MongoDB backend on real servers.
 
 mod collection;
+mod conformance;
 mod differential;
 mod durability;
+mod handover;
 mod names;
 mod purging;
 mod racing;
@@ -10,3 +12,4 @@ mod renewing;
 mod rights;
 mod stored;
 mod support;
+mod wakeups;

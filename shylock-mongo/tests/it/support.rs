@@ -1,9 +1,13 @@
 //! A backend on a database of its own, and short ways to say what it shall do.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mongodb::Collection;
 use mongodb::bson::{Document, doc};
+use mongodb::event::EventHandler;
+use mongodb::event::command::CommandEvent;
+use mongodb::{Client, Collection};
 use shylock_core::{Backend, ClaimId, JoinRequest, LockName, Mode, Owner, Snapshot};
 use shylock_mongo::MongoBackend;
 use shylock_testing::mongo::{MongoServer, TestDatabase, Topology};
@@ -41,6 +45,19 @@ impl Fixture {
     pub(crate) async fn leave(&self, name: &str, claim: ClaimId) {
         self.backend.leave(&lock(name), claim, Duration::ZERO).await.expect("left");
     }
+}
+
+/// A client of its own, and how many commands it has sent.
+pub(crate) async fn counting_client(server: &MongoServer) -> (Client, Arc<AtomicUsize>) {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = sent.clone();
+    let mut options = server.client_options().await;
+    options.command_event_handler = Some(EventHandler::callback(move |event| {
+        if let CommandEvent::Started(_) = event {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }));
+    (Client::with_options(options).expect("a client"), sent)
 }
 
 pub(crate) fn lock(name: &str) -> LockName {

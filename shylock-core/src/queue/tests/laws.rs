@@ -56,7 +56,7 @@ fn apply(queue: &mut Queue, step: &Step, now: u64) -> Option<Renewed> {
         Step::Renew { claim, ttl } => return Some(queue.renew(id(claim), Duration::from_millis(ttl), now)),
         Step::Leave { claim, linger } => queue.leave(id(claim), Duration::from_millis(linger), now),
         Step::Purge => {
-            if queue.live_until().unwrap_or(queue.ticket / 1024) + RETENTION < now {
+            if queue.needed_until() + RETENTION < now {
                 *queue = Queue::default();
             }
         }

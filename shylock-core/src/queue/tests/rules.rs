@@ -216,6 +216,7 @@ fn a_snapshot_shows_the_live_claims_and_changes_nothing() {
     assert_eq!(queue.claims.len(), 2);
     assert_eq!(queue.live_until(), Some(START + 140));
     assert_eq!(Queue::default().live_until(), None);
+    assert_eq!(queue.needed_until(), START + 140);
 }
 
 #[test]
@@ -223,4 +224,23 @@ fn a_queue_survives_being_written_down() {
     let queue = queue_of(&[READER, shared(3), Exclusive]);
     let text = serde_json::to_string(&queue).expect("it can be written");
     assert_eq!(serde_json::from_str::<Queue>(&text).expect("it can be read"), queue);
+}
+
+#[test]
+fn a_queue_is_needed_until_the_clock_has_passed_its_tokens() {
+    let mut queue = Queue::default();
+    for n in 0..10 {
+        queue.join(&request(n, Mode::Exclusive, 1), START);
+        queue.leave(id(n), Duration::ZERO, START);
+    }
+    let last_hand_over = queue.ticket + 1023;
+    let at = queue.needed_until();
+    assert_eq!(at, START + 10);
+    let token_without_it = |now| {
+        let mut purged = Queue::default();
+        purged.join(&request(0, Mode::Exclusive, 1), now);
+        purged.ticket
+    };
+    assert!(token_without_it(at) > last_hand_over);
+    assert!(token_without_it(at - 1) <= last_hand_over, "it is no longer than needed");
 }

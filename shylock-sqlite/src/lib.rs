@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod backend;
+mod connection;
+mod error;
+mod options;
+mod place;
+mod setup;
+mod store;
+mod sweeper;
+
+pub use backend::SqliteBackend;
+pub use options::SqliteOptions;

@@ -1,0 +1,11 @@
+//! Locks in an SQLite file.
+
+mod child;
+mod conformance;
+mod garbage;
+mod processes;
+mod refusals;
+#[cfg(unix)]
+mod rights;
+mod sharing;
+mod support;

@@ -1,0 +1,148 @@
+//! Who may talk to the server: users, passwords, tokens.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::error::{ArangoError, Result};
+
+/// Some clients leave the padding of basic credentials out.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+#[derive(Debug)]
+struct User {
+    password: String,
+    active: bool,
+    /// `None`: all of them.
+    databases: Option<BTreeSet<String>>,
+}
+
+/// The users of one server, and the secret of its tokens.
+#[derive(Debug)]
+pub(crate) struct Auth {
+    enabled: bool,
+    lifetime: Duration,
+    users: Mutex<BTreeMap<String, User>>,
+    secret: Mutex<[u8; 32]>,
+}
+
+impl Auth {
+    pub(crate) fn new(enabled: bool, user: &str, password: &str, lifetime: Duration) -> Self {
+        let root = User { password: password.to_owned(), active: true, databases: None };
+        Self {
+            enabled,
+            lifetime,
+            users: Mutex::new(BTreeMap::from([(user.to_owned(), root)])),
+            secret: Mutex::new(random_secret()),
+        }
+    }
+
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Makes every token worthless that was given out before, as a restart of a server without a fixed secret does.
+    pub(crate) fn forget_tokens(&self) {
+        *self.secret.lock().unwrap_or_else(PoisonError::into_inner) = random_secret();
+    }
+
+    /// Adds a user who may use one database; a known user gets that database on top.
+    pub(crate) fn add_user(&self, name: &str, password: &str, active: bool, database: &str) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let user = users.entry(name.to_owned()).or_insert_with(|| User {
+            password: password.to_owned(),
+            active,
+            databases: Some(BTreeSet::new()),
+        });
+        if let Some(databases) = &mut user.databases {
+            databases.insert(database.to_owned());
+        }
+    }
+
+    fn knows(&self, name: &str, password: &str) -> bool {
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.get(name).is_some_and(|user| user.active && user.password == password)
+    }
+
+    /// Whether a user may use a database.
+    pub(crate) fn may_use(&self, name: &str, database: &str) -> bool {
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let granted = |user: &User| user.databases.as_ref().is_none_or(|granted| granted.contains(database));
+        !self.enabled || users.get(name).is_some_and(granted)
+    }
+
+    /// A token for a user who knows the password.
+    pub(crate) fn log_in(&self, name: &str, password: &str, now_ms: i64) -> Result<String> {
+        if !self.knows(name, password) {
+            return Err(ArangoError::new(401));
+        }
+        let issued = now_ms / 1000;
+        let expires = issued + i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX / 2);
+        let claims = json!({"preferred_username": name, "iss": "arangodb", "iat": issued, "exp": expires});
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(&json!({"alg": "HS256", "typ": "JWT"})), part(&claims));
+        let signature = URL_SAFE_NO_PAD.encode(self.mac(&signed).finalize().into_bytes());
+        Ok(format!("{signed}.{signature}"))
+    }
+
+    /// The user that an `Authorization` header proves.
+    pub(crate) fn check(&self, header: Option<&str>, now_ms: i64) -> Result<String> {
+        if !self.enabled {
+            return Ok("root".to_owned());
+        }
+        let refused = || ArangoError::new(11);
+        let (scheme, credentials) = header.and_then(|header| header.split_once(' ')).ok_or_else(refused)?;
+        let user = if scheme.eq_ignore_ascii_case("basic") {
+            self.check_basic(credentials.trim())
+        } else if scheme.eq_ignore_ascii_case("bearer") {
+            self.check_token(credentials.trim(), now_ms)
+        } else {
+            None
+        };
+        user.ok_or_else(refused)
+    }
+
+    fn check_basic(&self, credentials: &str) -> Option<String> {
+        let text = String::from_utf8(LENIENT.decode(credentials).ok()?).ok()?;
+        let (name, password) = text.split_once(':')?;
+        self.knows(name, password).then(|| name.to_owned())
+    }
+
+    fn check_token(&self, token: &str, now_ms: i64) -> Option<String> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        self.mac(signed).verify_slice(&signature).ok()?;
+        let claims = URL_SAFE_NO_PAD.decode(signed.split_once('.')?.1).ok()?;
+        let claims: Value = serde_json::from_slice(&claims).ok()?;
+        let fresh = claims["exp"].as_i64()? > now_ms / 1000;
+        fresh.then(|| claims["preferred_username"].as_str().map(str::to_owned)).flatten()
+    }
+
+    fn mac(&self, text: &str) -> Hmac<Sha256> {
+        let secret = *self.secret.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mac =
+            <Hmac<Sha256> as KeyInit>::new_from_slice(&secret).unwrap_or_else(|_| unreachable_key());
+        mac.update(text.as_bytes());
+        mac
+    }
+}
+
+/// HMAC takes keys of any length.
+fn unreachable_key() -> Hmac<Sha256> {
+    unreachable!("HMAC takes keys of any length")
+}
+
+fn random_secret() -> [u8; 32] {
+    std::array::from_fn(|_| fastrand::u8(..))
+}

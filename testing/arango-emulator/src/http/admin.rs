@@ -1,0 +1,88 @@
+//! What tells about the server itself.
+
+use serde_json::{Value, json};
+
+use super::reply::Reply;
+use super::request::Request;
+use super::routes::unknown_path;
+use crate::error::{ArangoError, Result};
+use crate::state::State;
+
+/// The version that the emulator imitates.
+const VERSION: &str = "3.12.10";
+
+pub(super) fn route(state: &State, request: &Request, segments: &[&str]) -> Result<Reply> {
+    match (request.method.as_str(), segments) {
+        ("GET", ["_api", "version"]) => Ok(Reply::json(200, version(request.flag("details", false)))),
+        ("GET", ["_admin", "time"]) => {
+            #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 µs")]
+            let seconds = state.clock.now_micros() as f64 / 1_000_000.0;
+            Ok(Reply::ok(200, json!({"time": seconds})))
+        }
+        ("GET", ["_admin", "status"]) => Ok(Reply::json(200, status())),
+        ("GET", ["_admin", "server", "role"]) => {
+            Ok(Reply::ok(200, json!({"role": "SINGLE", "mode": "default"})))
+        }
+        ("GET", ["_admin", "server", "mode"]) => Ok(Reply::ok(200, json!({"mode": "default"}))),
+        ("GET", ["_api", "engine"]) => Ok(Reply::json(200, json!({"name": "rocksdb", "supports": {}}))),
+        ("GET", ["_api", "user", user, "database"]) => {
+            Ok(Reply::ok(200, json!({"result": grants(state, user)})))
+        }
+        ("GET", ["_api", "user", user, "database", database]) => {
+            let right = grants(state, user)[*database].as_str().unwrap_or("none").to_owned();
+            Ok(Reply::ok(200, json!({"result": right})))
+        }
+        ("GET", ["_api", "user", ..]) => Err(ArangoError::with(501, "the emulator does not manage users")),
+        _ => Err(unknown_path(request)),
+    }
+}
+
+fn version(details: bool) -> Value {
+    let mut version = json!({
+        "server": "arango",
+        "license": "enterprise",
+        "version": VERSION,
+        "apiVersions": ["v0"],
+        "deprecatedApiVersions": [],
+        "requestedApiVersion": "v0",
+    });
+    if details {
+        version["details"] = json!({
+            "architecture": "64bit",
+            "host": "localhost",
+            "license": "enterprise",
+            "mode": "server",
+            "platform": "linux",
+            "role": "SINGLE",
+            "server-version": VERSION,
+        });
+    }
+    version
+}
+
+fn status() -> Value {
+    json!({
+        "server": "arango",
+        "version": VERSION,
+        "license": "enterprise",
+        "mode": "server",
+        "operationMode": "server",
+        "foxxApi": true,
+        "host": "localhost",
+        "pid": std::process::id(),
+        "serverInfo": {
+            "progress": {"phase": "in wait", "feature": "", "recoveryTick": 0},
+            "role": "SINGLE",
+            "writeOpsEnabled": true,
+            "readOnly": false,
+            "maintenance": false,
+        },
+    })
+}
+
+/// Which databases a user may use.
+fn grants(state: &State, user: &str) -> Value {
+    let names = state.store().database_names();
+    let granted = names.into_iter().filter(|database| state.auth.may_use(user, database));
+    Value::Object(granted.map(|database| (database, json!("rw"))).collect())
+}

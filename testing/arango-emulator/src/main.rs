@@ -1,0 +1,53 @@
+//! Serves an emulator on a port, for clients in other languages.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use shylock_arango_emulator::{Config, Emulator};
+
+const USAGE: &str = "usage: shylock-arango-emulator [--port N] [--user NAME] [--password WORD] [--no-auth] \
+                     [--token-lifetime SECONDS] [--ttl-interval SECONDS]";
+
+fn main() -> ExitCode {
+    let config = match config(std::env::args().skip(1)) {
+        Ok(config) => config,
+        Err(message) => {
+            eprintln!("{message}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let emulator = match Emulator::start(&config) {
+        Ok(emulator) => emulator,
+        Err(error) => {
+            eprintln!("cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("{}", emulator.url());
+    let _ = std::io::stdout().flush();
+    loop {
+        std::thread::park();
+    }
+}
+
+fn config(mut arguments: impl Iterator<Item = String>) -> Result<Config, String> {
+    let mut config = Config::new();
+    while let Some(argument) = arguments.next() {
+        if argument == "--no-auth" {
+            config.authentication = false;
+            continue;
+        }
+        let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;
+        let number = || value.parse::<u64>().map_err(|_| format!("{argument} needs a number, not {value}"));
+        match argument.as_str() {
+            "--port" => config.port = u16::try_from(number()?).map_err(|_| format!("{value} is no port"))?,
+            "--user" => config.user = value,
+            "--password" => config.password = value,
+            "--token-lifetime" => config.token_lifetime = Duration::from_secs(number()?),
+            "--ttl-interval" => config.ttl_interval = Duration::from_secs(number()?),
+            _ => return Err(format!("unknown option {argument}")),
+        }
+    }
+    Ok(config)
+}
