@@ -58,6 +58,8 @@ pub(crate) struct Arena<'a> {
 #[derive(Debug)]
 pub(crate) struct Crew {
     pub(crate) contestant: Contestant,
+    /// A lock that nobody else has ever wanted: what was left behind in a store harms nobody.
+    pub(crate) lock: String,
     pub(crate) workers: Vec<Worker>,
 }
 
@@ -83,12 +85,16 @@ impl Arena<'_> {
         let mut crews = Vec::new();
         for &contestant in contestants {
             match self.crew(contestant, workers).await {
-                Ok(workers) => crews.push(Crew { contestant, workers }),
+                Ok(workers) => crews.push(Crew { contestant, lock: self.lock(contestant), workers }),
                 Err(error) if contestant == Contestant::Shylock => return Err(error),
                 Err(error) => notes.push(format!("{} could not take part: {error}", contestant.name())),
             }
         }
         Ok(crews)
+    }
+
+    fn lock(&self, contestant: Contestant) -> String {
+        format!("{}-{}", contestant.word(), self.database)
     }
 
     /// Starts so many workers of a contestant, some at a time.
@@ -100,7 +106,7 @@ impl Arena<'_> {
         while workers.len() < count {
             let mut starting = tokio::task::JoinSet::new();
             for _ in 0..AT_ONCE.min(count - workers.len()) {
-                starting.spawn(Worker::start(self.command(contestant)?));
+                starting.spawn(Worker::start(contestant, self.command(contestant)?));
             }
             while let Some(started) = starting.join_next().await {
                 workers.push(started??);
@@ -110,7 +116,7 @@ impl Arena<'_> {
     }
 
     pub(crate) async fn worker(&self, contestant: Contestant) -> Result<Worker, Failure> {
-        Worker::start(self.command(contestant)?).await
+        Worker::start(contestant, self.command(contestant)?).await
     }
 
     fn command(&self, contestant: Contestant) -> Result<tokio::process::Command, Failure> {

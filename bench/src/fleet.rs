@@ -8,12 +8,15 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
+use crate::contestant::Contestant;
+
 /// No command takes longer than this on a machine that is not stuck.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A process in which one contestant runs. It ends with this value.
 #[derive(Debug)]
 pub(crate) struct Worker {
+    contestant: Contestant,
     _child: Child,
     input: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
@@ -21,11 +24,11 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts the process, and waits until it is connected to its store.
-    pub(crate) async fn start(mut command: Command) -> Result<Self, Failure> {
+    pub(crate) async fn start(contestant: Contestant, mut command: Command) -> Result<Self, Failure> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let input = child.stdin.take().ok_or("no way to the worker")?;
         let answers = BufReader::new(child.stdout.take().ok_or("no way from the worker")?).lines();
-        let mut worker = Self { _child: child, input, answers };
+        let mut worker = Self { contestant, _child: child, input, answers };
         worker.answer().await?;
         Ok(worker)
     }
@@ -36,8 +39,11 @@ impl Worker {
     }
 
     pub(crate) async fn answer(&mut self) -> Result<Vec<u64>, Failure> {
-        let line = timeout(PATIENCE, self.answers.next_line()).await.map_err(|_| "the worker is stuck")??;
-        read_answer(&line.ok_or("the worker has ended")?)
+        let said = |error: Failure| format!("{}: {error}", self.contestant.name());
+        let line = timeout(PATIENCE, self.answers.next_line()).await;
+        let line = line.map_err(|_| said("it is stuck".into()))??;
+        let line = line.ok_or_else(|| said("it has ended".into()))?;
+        read_answer(&line).map_err(|error| said(error).into())
     }
 
     pub(crate) async fn ask(&mut self, command: &str) -> Result<Vec<u64>, Failure> {

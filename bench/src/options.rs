@@ -84,7 +84,7 @@ impl Plan {
             within: (1, seconds(1)),
             many: (2_000, seconds(10)),
             hot: (1, seconds(2)),
-            waiting_processes: (50, seconds(5)),
+            waiting_processes: (50, seconds(10)),
             ..Self::full()
         }
     }

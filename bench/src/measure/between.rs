@@ -28,7 +28,7 @@ pub(crate) async fn measure(context: &Context, setting: Setting) -> Result<Sheet
     let mut writes = Vec::new();
     let mut handovers = vec![Vec::new(); crews.len()];
     for crew in &mut crews {
-        crew.workers[0].ask(&format!("take {}", crew.contestant.word())).await?;
+        crew.workers[0].ask(&format!("take {}", crew.lock)).await?;
     }
     for round in 0..WARM_UP + context.plan.handovers {
         for turn in turns(crews.len(), round) {
@@ -77,7 +77,7 @@ fn headings(context: &Context, setting: Setting) -> Sheet {
 
 /// The lock goes from one worker to the other one. In even rounds the first one has it.
 async fn hand_over(crew: &mut Crew, round: usize, wait: (Duration, Duration)) -> Result<u64, Failure> {
-    let lock = crew.contestant.word();
+    let lock = &crew.lock;
     let (first, second) = crew.workers.split_at_mut(1);
     let (holder, next) = if round.is_multiple_of(2) {
         (&mut first[0], &mut second[0])

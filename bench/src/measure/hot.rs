@@ -51,7 +51,7 @@ async fn run(crew: &mut Crew, time: Duration) -> Result<Vec<u64>, Failure> {
     let begin = clock::now() + u64::try_from(LEAD.as_nanos())?;
     let end = begin + u64::try_from(time.as_nanos())?;
     for worker in &mut crew.workers {
-        worker.tell(&format!("hot {} {begin} {end}", crew.contestant.word())).await?;
+        worker.tell(&format!("hot {} {begin} {end}", crew.lock)).await?;
     }
     let mut counts = Vec::new();
     for worker in &mut crew.workers {

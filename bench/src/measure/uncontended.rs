@@ -32,8 +32,8 @@ pub(crate) async fn measure(context: &Context, setting: Setting) -> Result<Sheet
     let mut times = vec![Vec::new(); crews.len()];
     for round in 0..=plan.pair_rounds {
         for turn in turns(crews.len(), round) {
-            let lock = crews[turn].contestant.word();
-            let took = crews[turn].workers[0].ask(&format!("solo {lock} {}", plan.pairs)).await?;
+            let crew = &mut crews[turn];
+            let took = crew.workers[0].ask(&format!("solo {} {}", crew.lock, plan.pairs)).await?;
             // The first round is to warm up.
             if round > 0 {
                 times[turn].extend(took.into_iter().map(millis));

@@ -22,7 +22,7 @@ pub(crate) async fn measure(context: &Context) -> Result<Sheet, Failure> {
     for &contestant in contestants {
         let mut notes = Vec::new();
         for mut crew in arena.crews(&[contestant], 2, &mut notes).await? {
-            let lock = contestant.word();
+            let lock = crew.lock;
             crew.workers[0].ask(&format!("take {lock}")).await?;
             let command = format!("wait {lock} {tasks} {}", time.as_nanos());
             let commands = crew.workers[1].ask(&command).await?;

@@ -33,7 +33,7 @@ pub(crate) async fn measure(context: &Context) -> Result<Sheet, Failure> {
         pairs.extend(bare.ask("solo bare 30").await?);
         for turn in turns(crews.len(), round) {
             let crew = &mut crews[turn];
-            let command = format!("within {} {TASKS} {}", crew.contestant.word(), time.as_nanos());
+            let command = format!("within {} {TASKS} {}", crew.lock, time.as_nanos());
             let answer = crew.workers[0].ask(&command).await?;
             let (elapsed, took) = answer.split_first().ok_or("no time")?;
             let (seconds, count, all) = &mut seen[turn];
