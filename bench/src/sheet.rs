@@ -132,8 +132,8 @@ pub(crate) fn figure(value: f64) -> String {
 
 pub(crate) fn with_unit(value: f64, unit: &str) -> String {
     let bare = figure(value);
-    // A goal is a whole number as often as not.
-    let bare = bare.strip_suffix(".00").or_else(|| bare.strip_suffix(".0")).unwrap_or(&bare);
+    // Goals are round numbers.
+    let bare = if bare.contains('.') { bare.trim_end_matches('0').trim_end_matches('.') } else { &bare };
     format!("{bare} {unit}").trim_end().to_owned()
 }
 
