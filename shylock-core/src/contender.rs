@@ -193,7 +193,8 @@ impl Contender {
         while let Some(waiter) = state.line.pop() {
             let token = tenancy.token.handed_over(number);
             let tenure = Tenure::begin(self.clone(), &tenancy, token, &waiter.want);
-            // It may be answered with a guard right away, which may be dropped right away: only after this state is unlocked.
+            // Whoever gets it may drop it at once, and waits for this state then. Whoever has gone away sends it
+            // back: it was never handed out, and giving it back from here would lock this state again.
             match waiter.reply.send(Ok(Some(tenure))) {
                 Ok(()) => {
                     state.line.refuse_hasty();
