@@ -161,18 +161,9 @@ impl LockManager {
             return Err(Error::shut_down());
         }
         let retry = &self.0.settings.retry;
-        let mut retries = retry.begin();
-        loop {
-            let error = match attempt(retry.attempt_within(Duration::MAX), call(self.0.backend.clone())).await
-            {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            let Some(delay) = retries.delay_after(&error) else {
-                return Err(Error::from_backend(failed, error));
-            };
-            tokio::time::sleep(delay).await;
-        }
+        let attempts =
+            retry.repeat(|| attempt(retry.attempt_within(Duration::MAX), call(self.0.backend.clone())));
+        attempts.await.map_err(|error| Error::from_backend(failed, error))
     }
 }
 

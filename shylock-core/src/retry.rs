@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+use tracing::debug;
 
 use crate::backend::{BackendError, BackendErrorKind};
 
@@ -66,6 +67,41 @@ impl RetryPolicy {
         self
     }
 
+    /// Makes a call, and repeats it as the policy says while its error may pass; an error that stays is the answer.
+    ///
+    /// The core does so with every step. Use it to open a store that may be changing its primary just now
+    /// (`shylock::open` does):
+    ///
+    /// ```
+    /// use shylock_core::{BackendError, RetryPolicy, memory::MemoryBackend};
+    /// # async fn open_store() -> Result<MemoryBackend, BackendError> { Ok(MemoryBackend::new()) }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BackendError> {
+    /// let store = RetryPolicy::default().repeat(open_store).await?;
+    /// # let _ = store; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The last one.
+    ///
+    /// # Cancel safety
+    /// Dropped, it drops the call.
+    pub async fn repeat<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, BackendError>
+    where
+        F: Future<Output = Result<T, BackendError>>,
+    {
+        let mut retries = self.begin();
+        loop {
+            let error = match call().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let Some(delay) = retries.delay_after(&error) else { return Err(error) };
+            debug!(%error, ?delay, "it is tried again");
+            sleep(delay).await;
+        }
+    }
+
     /// The time limit of one attempt when there is `time_left` for all of them.
     pub(crate) fn attempt_within(&self, time_left: Duration) -> Duration {
         self.attempt_timeout.min(time_left)
@@ -110,5 +146,43 @@ impl Retries {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Repeats a call that fails in this way so many times, and tells how often it was made.
+    async fn calls(kind: BackendErrorKind, failures: u32) -> (u32, bool) {
+        let mut calls = 0;
+        let policy = RetryPolicy::default();
+        let answer = policy.repeat(|| {
+            calls += 1;
+            std::future::ready(if calls > failures { Ok(()) } else { Err(BackendError::new(kind, "no")) })
+        });
+        let worked = answer.await.is_ok();
+        (calls, worked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_pass_is_repeated() {
+        assert_eq!(calls(BackendErrorKind::Transient, 3).await, (4, true));
+        assert_eq!(calls(BackendErrorKind::Throttled { retry_after: None }, 1).await, (2, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_pass_is_not() {
+        assert_eq!(calls(BackendErrorKind::Denied, 1).await, (1, false));
+        assert_eq!(calls(BackendErrorKind::Misconfigured, 1).await, (1, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_gives_up_in_time() {
+        let begin = Instant::now();
+        let (calls, worked) = calls(BackendErrorKind::Transient, u32::MAX).await;
+        assert!(!worked && calls > 10, "{calls}");
+        let took = begin.elapsed();
+        assert!((Duration::from_secs(29)..=Duration::from_secs(31)).contains(&took), "{took:?}");
     }
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use shylock_core::memory::MemoryBackend;
-use shylock_core::{Backend, BackendError, BackendErrorKind, Error, LockManager};
+use shylock_core::{Backend, BackendError, BackendErrorKind, Error, LockManager, RetryPolicy};
 
 /// A manager with the default settings over the store that a URL names.
+///
+/// A store that cannot be reached, as while it changes its primary, is tried again for 30 seconds, as by the
+/// default [`RetryPolicy`].
 ///
 /// | URL | store | feature |
 /// |---|---|---|
@@ -48,6 +51,10 @@ pub async fn connect(url: &str) -> Result<LockManager, Error> {
 /// # Cancel safety
 /// As [`connect`].
 pub async fn open(url: &str) -> Result<Arc<dyn Backend>, Error> {
+    Ok(RetryPolicy::default().repeat(|| open_once(url)).await?)
+}
+
+async fn open_once(url: &str) -> Result<Arc<dyn Backend>, BackendError> {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     match scheme {
         #[cfg(feature = "mongo")]
@@ -57,7 +64,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn Backend>, Error> {
         #[cfg(feature = "sqlite")]
         "sqlite" => Ok(Arc::new(shylock_sqlite::SqliteBackend::open(sqlite_path(url)).await?)),
         "memory" => Ok(Arc::new(MemoryBackend::new())),
-        _ => Err(unknown(scheme).into()),
+        _ => Err(unknown(scheme)),
     }
 }
 

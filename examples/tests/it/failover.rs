@@ -1,7 +1,8 @@
-//! The counter on a replica set that loses its primary in the middle.
+//! A server that goes away for a while.
 
 use std::time::{Duration, Instant};
 
+use shylock::mongo::MongoBackend;
 use shylock_testing::mongo::{PrivateServer, Topology};
 
 use crate::run::{command, output_of};
@@ -32,4 +33,23 @@ async fn a_killed_primary_loses_no_increment() {
 
     let said = running.await.expect("the counter ends well");
     assert!(said.contains("tokens grew in the order of the increments"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_away_for_a_moment_is_waited_for() {
+    let mut server = PrivateServer::start(Topology::Standalone).await;
+    let url = server.url().replacen("/?", "/away?", 1) + "&serverSelectionTimeoutMS=200";
+    server.kill(0);
+    MongoBackend::connect(&url).await.expect_err("nobody is there");
+    // A server takes longer to start than the 200 ms after which the first attempt ends.
+    let (store, ()) = tokio::join!(shylock::connect(&url), server.restart(0));
+    store
+        .expect("the store is back")
+        .lock("a")
+        .acquire()
+        .await
+        .expect("a lock")
+        .release()
+        .await
+        .expect("released");
 }
