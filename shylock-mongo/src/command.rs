@@ -10,12 +10,18 @@ use crate::error::{self, Fault};
 use crate::options::MongoOptions;
 use crate::pipeline;
 
-/// The live queue is in `value.claims` of the reply, the time of it in `value.now`.
+/// The live queue is in `value.claims` of the reply, the time of it in `value.at`.
 ///
 /// The filter is `_id` alone: then the server itself repeats an upsert that collides with another one.
 pub(crate) fn join(options: &MongoOptions, request: &JoinRequest) -> Document {
     let update = pipeline::join(request, options.retention);
-    write(options, find_and_modify(options, request.lock.as_str(), update))
+    let mut command = find_and_modify(options, request.lock.as_str(), update);
+    if request.only_if_granted {
+        // The record of a request that was refused tells of an earlier time. (To compute a field is expensive, so
+        // otherwise the server is not asked to.)
+        command.insert("fields", doc! { "claims": 1, "at": "$$NOW" });
+    }
+    write(options, command)
 }
 
 /// Fails with [`pipeline::GONE`] and changes nothing, if the server can do all that is needed of it and the
@@ -32,7 +38,6 @@ fn find_and_modify(options: &MongoOptions, name: &str, update: Vec<Document>) ->
         "update": update,
         "upsert": true,
         "new": true,
-        "fields": { "_id": 0, "claims": 1, "now": "$$NOW" },
     }
 }
 
@@ -58,7 +63,7 @@ pub(crate) fn queue(options: &MongoOptions, lock: &LockName) -> Document {
     doc! {
         "find": &options.collection,
         "filter": { "_id": lock.as_str() },
-        "projection": { "_id": 0, "claims": 1, "now": "$$NOW" },
+        "projection": { "claims": 1, "at": "$$NOW" },
         "limit": 1,
         "singleBatch": true,
         "maxTimeMS": options.max_time_millis(),

@@ -85,7 +85,8 @@ impl MongoOptions {
         self
     }
 
-    /// How long the record of a lock is kept after the last lease in it could have ended.
+    /// How long the record of a lock is kept at least after the last lease in it could have ended; it is purged before
+    /// twice that time is over.
     ///
     /// A kept record lets fencing tokens grow even when the clocks of two primaries differ by as much.
     #[must_use]

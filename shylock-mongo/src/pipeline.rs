@@ -1,21 +1,18 @@
 //! The queue of leases as update pipelines: [`shylock_core::queue`] in MongoDB's own words.
 //!
-//! Each pipeline runs on the server, on one document, as a whole. They share their shape:
-//!
-//! 1. `look`: drop the claims that have lapsed, and remember in `was` what there was;
-//! 2. one stage of its own, which changes `claims`;
-//! 3. `keep`: if `claims` is no longer what it was, write down when, who holds now, and until when the record
-//!    is needed. If it still is, nothing is written: a refused join costs no write.
+//! Each pipeline runs on the server, on one document, as a whole. First it drops the claims that have lapsed and
+//! notes when that was (`at`); then it changes the queue. The server reads a pipeline anew for every command, and
+//! that costs it more than to run it: so they have as few stages and expressions as will do.
 //!
 //! `$$NOW` is the server's clock, frozen when the command starts. It can be behind the `$$NOW` of a command
-//! that was done before, hence the `$max` wherever time is written down.
+//! that was done before, hence the `$max` wherever a lease is extended.
 //!
 //! Whatever a user may choose goes through `$literal`, because a string that begins with `$` would be taken
 //! for the name of a field. Claim ids are hexadecimal digits, and need none.
 
 use std::time::Duration;
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Document, doc};
 use shylock_core::{ClaimId, FencingToken, JoinRequest, Mode, Owner};
 
 use crate::options::millis;
@@ -25,16 +22,29 @@ pub(crate) const GONE: i32 = 241;
 
 /// [`Queue::join`](shylock_core::queue::Queue::join). Works on a missing document too, with an upsert.
 pub(crate) fn join(request: &JoinRequest, retention: Duration) -> Vec<Document> {
-    let is_in = doc! { "$in": [request.claim.to_string(), "$claims.id"] };
-    let appended = doc! { "$concatArrays": ["$claims", [new_claim(request)]] };
-    let claims = doc! { "$switch": {
-        "branches": [
-            { "case": is_in, "then": extended(request.claim, request.ttl) },
-            { "case": admitted(request), "then": appended },
-        ],
-        "default": "$claims",
-    } };
-    pipeline(claims, "$$REMOVE".into(), request.ttl, retention)
+    let (claim, ttl) = (request.claim, request.ttl);
+    let mut appended = doc! { "$concatArrays": ["$claims", [new_claim(request)]] };
+    if request.only_if_granted {
+        appended = doc! { "$cond": [is_granted_at_the_tail(request.mode), appended, "$claims"] };
+    }
+    let mut look = live(claims_where(is_live()));
+    look.insert("purgeAt", purge_at(ttl, retention));
+    let join = vec![
+        doc! { "$set": look },
+        doc! { "$set": { "claims": { "$cond": [is_in(claim), extended(claim, ttl), appended] } } },
+        // A new claim has the greatest token.
+        doc! { "$set": { "ticket": { "$max": ["$ticket", { "$last": "$claims.token" }, 0_i64] } } },
+    ];
+    if request.only_if_granted { unless_refused(claim, join) } else { join }
+}
+
+/// Takes everything back if others hold the lock, so that to be refused costs no write.
+fn unless_refused(claim: ClaimId, join: Vec<Document>) -> Vec<Document> {
+    let remember = doc! { "$set": { "was": "$$ROOT" } };
+    // Nobody holds it, and it is refused all the same, if it allows no holder at all.
+    let stays = doc! { "$or": [is_in(claim), { "$eq": ["$claims", []] }] };
+    let decide = doc! { "$replaceWith": { "$cond": [stays, "$$ROOT", "$was"] } };
+    [vec![remember], join, vec![decide, doc! { "$unset": "was" }]].concat()
 }
 
 /// [`Queue::renew`](shylock_core::queue::Queue::renew), for an update with an upsert. It **fails** with [`GONE`]
@@ -45,46 +55,53 @@ pub(crate) fn join(request: &JoinRequest, retention: Duration) -> Vec<Document> 
 /// would not do: a clock that runs behind (another primary's, say) makes a lapsed claim seem alive that was
 /// never extended. The upsert makes a missing record fail in the same way.
 pub(crate) fn renew(claim: ClaimId, ttl: Duration, retention: Duration) -> Vec<Document> {
-    let is_in = doc! { "$in": [claim.to_string(), "$claims.id"] };
     // No number. `$type` is there because the server works out constants, and fails, in advance.
     let fail = doc! { "$toInt": { "$concat": ["gone, in ", { "$type": "$claims" }] } };
-    let claims = doc! { "$cond": [is_in, extended(claim, ttl), fail] };
-    pipeline(claims, "$$REMOVE".into(), ttl, retention)
+    let mut look = live(claims_where(is_live()));
+    look.insert("purgeAt", purge_at(ttl, retention));
+    vec![
+        doc! { "$set": look },
+        doc! { "$set": { "claims": { "$cond": [is_in(claim), extended(claim, ttl), fail] } } },
+    ]
 }
 
-/// [`Queue::leave`](shylock_core::queue::Queue::leave). It also writes down who holds now, for wakeups.
+/// [`Queue::leave`](shylock_core::queue::Queue::leave). It also writes down who comes next, for wakeups.
 pub(crate) fn leave(claim: ClaimId, linger: Duration, retention: Duration) -> Vec<Document> {
+    let note = doc! { "$set": { "next": next() } };
     let is_other = doc! { "$ne": ["$$this.id", claim.to_string()] };
-    let claims = if linger.is_zero() {
-        doc! { "$filter": { "input": "$claims", "cond": is_other } }
-    } else {
-        let ending = doc! { "$mergeObjects": ["$$this", { "expiresAt": now_plus(millis(linger)) }] };
-        doc! { "$map": { "input": "$claims", "in": { "$cond": [is_other, "$$this", ending] } } }
-    };
-    pipeline(claims, granted_ids().into(), linger, retention)
+    if linger.is_zero() {
+        let stays = doc! { "$and": [is_other, is_live()] };
+        return vec![doc! { "$set": live(claims_where(stays)) }, note];
+    }
+    let ending = doc! { "$mergeObjects": ["$$this", { "expiresAt": now_plus(millis(linger)) }] };
+    let claims = doc! { "$map": { "input": "$claims", "in": { "$cond": [is_other, "$$this", ending] } } };
+    let mut look = live(claims_where(is_live()));
+    look.insert("purgeAt", purge_at(linger, retention));
+    vec![doc! { "$set": look }, doc! { "$set": { "claims": claims } }, note]
 }
 
-/// `granted` is what the field of this name becomes if the claims change.
-fn pipeline(claims: Document, granted: Bson, lease: Duration, retention: Duration) -> Vec<Document> {
-    let look = doc! { "$set": { "was": "$claims", "claims": live_claims() } };
-    let if_changed = |new: Bson, old: &str| doc! { "$cond": [{ "$ne": ["$claims", "$was"] }, new, old] };
-    let purge_at = doc! { "$max": ["$purgeAt", now_plus(millis(lease.saturating_add(retention)))] };
-    let keep = doc! { "$set": {
-        // A new claim has the greatest token.
-        "ticket": { "$max": ["$ticket", { "$max": "$claims.token" }, 0_i64] },
-        "at": if_changed("$$NOW".into(), "$at"),
-        "granted": if_changed(granted, "$granted"),
-        "purgeAt": if_changed(purge_at.into(), "$purgeAt"),
-    } };
-    vec![look, doc! { "$set": { "claims": claims } }, keep, doc! { "$unset": "was" }]
+/// What every step does first: only these claims are left, at this time. Who came next is no longer true.
+fn live(claims: Document) -> Document {
+    doc! { "claims": claims, "at": "$$NOW", "next": "$$REMOVE" }
 }
 
-/// The claims whose leases last.
-fn live_claims() -> Document {
-    doc! { "$filter": {
-        "input": { "$ifNull": ["$claims", []] },
-        "cond": { "$gt": ["$$this.expiresAt", "$$NOW"] },
-    } }
+fn claims_where(condition: Document) -> Document {
+    doc! { "$filter": { "input": { "$ifNull": ["$claims", []] }, "cond": condition } }
+}
+
+fn is_live() -> Document {
+    doc! { "$gt": ["$$this.expiresAt", "$$NOW"] }
+}
+
+fn is_in(claim: ClaimId) -> Document {
+    doc! { "$in": [claim.to_string(), "$claims.id"] }
+}
+
+/// At the tail a claim holds if there are less claims than each of them, and itself, allows.
+fn is_granted_at_the_tail(mode: Mode) -> Document {
+    let max = i64::from(mode.max_holders());
+    let allowed = doc! { "$min": { "$concatArrays": ["$claims.max", [max]] } };
+    doc! { "$lt": [{ "$size": "$claims" }, allowed] }
 }
 
 /// The claims, this one with a longer lease. A delayed renewal never shortens a later one.
@@ -95,25 +112,23 @@ fn extended(claim: ClaimId, ttl: Duration) -> Document {
     doc! { "$map": { "input": "$claims", "in": claim } }
 }
 
-/// Whether a claim that is not in the queue may join it: always, or if it would be granted at once.
-fn admitted(request: &JoinRequest) -> Bson {
-    if !request.only_if_granted {
-        return true.into();
-    }
-    // At the tail it holds if there are less claims than each of them, and itself, allows.
-    let max = i64::from(request.mode.max_holders());
-    let allowed = doc! { "$min": { "$concatArrays": ["$claims.max", [max]] } };
-    doc! { "$lt": [{ "$size": "$claims" }, allowed] }.into()
+/// When the record may be purged: at least the retention, and at the most twice as long, after this lease. Moved on
+/// rarely, because that costs the server a change of its index.
+fn purge_at(lease: Duration, retention: Duration) -> Document {
+    let needed = now_plus(millis(lease.saturating_add(retention)));
+    let later = now_plus(millis(lease.saturating_add(retention * 2)));
+    doc! { "$cond": [{ "$lt": ["$purgeAt", needed] }, later, "$purgeAt"] }
 }
 
 fn new_claim(request: &JoinRequest) -> Document {
     let step = i64::try_from(FencingToken::STEP).unwrap_or(i64::MAX);
-    let after_the_last = doc! { "$add": [{ "$ifNull": ["$ticket", 0_i64] }, step] };
+    let after_the_last = doc! { "$add": ["$ticket", step] };
     let by_the_clock = doc! { "$multiply": [{ "$toLong": "$$NOW" }, step] };
     doc! {
         "id": request.claim.to_string(),
         "shared": matches!(request.mode, Mode::Shared { .. }),
         "max": i64::from(request.mode.max_holders()),
+        // Without a ticket yet there is only the clock.
         "token": { "$max": [after_the_last, by_the_clock] },
         "expiresAt": now_plus(millis(request.ttl)),
         "owner": { "$literal": owner(&request.owner) },
@@ -128,35 +143,14 @@ fn owner(owner: &Owner) -> Document {
     document
 }
 
-/// The ids of the claims that hold, with spaces between them, or no field if there are none: the rule of
-/// [`granted_count`](shylock_core::queue::granted_count). A string, because a change stream may tell of an
-/// array only which places in it are new.
-fn granted_ids() -> Document {
-    let start = doc! { "count": 0, "allowed": i64::from(u32::MAX) };
-    let allowed = doc! { "$min": ["$$value.allowed", "$$this.max"] };
-    // What is allowed never grows again, so after the first claim that waits the count stays as it is.
-    let holds = doc! { "$lt": ["$$value.count", "$$allowed"] };
-    let count = doc! { "$add": ["$$value.count", { "$cond": [holds, 1, 0] }] };
-    let next = doc! { "$let": {
-        "vars": { "allowed": allowed },
-        "in": { "count": count, "allowed": "$$allowed" },
-    } };
-    let held = doc! { "$reduce": { "input": "$claims", "initialValue": start, "in": next } };
-    doc! { "$let": {
-        "vars": { "held": held },
-        "in": { "$cond": [
-            { "$gt": ["$$held.count", 0] },
-            joined(doc! { "$slice": ["$claims.id", "$$held.count"] }),
-            "$$REMOVE",
-        ] },
-    } }
-}
-
-/// Strings with spaces between them.
-fn joined(strings: Document) -> Document {
-    let separator = doc! { "$cond": [{ "$eq": ["$$value", ""] }, "", " "] };
-    let longer = doc! { "$concat": ["$$value", separator, "$$this"] };
-    doc! { "$reduce": { "input": strings, "initialValue": "", "in": longer } }
+/// The claims that may hold after a leave, each with its id and how many holders it allows: the first one alone if it
+/// is exclusive, else all. [`wakeup`](crate::wakeup) makes of it who holds. A string, because a change stream may tell
+/// of an array only which places in it are new.
+fn next() -> Document {
+    let is_exclusive = doc! { "$eq": [{ "$first": "$claims.max" }, 1] };
+    let claims = doc! { "$cond": [is_exclusive, { "$slice": ["$claims", 1] }, "$claims"] };
+    let longer = doc! { "$concat": ["$$value", "$$this.id", " ", { "$toString": "$$this.max" }, " "] };
+    doc! { "$reduce": { "input": claims, "initialValue": "", "in": longer } }
 }
 
 fn now_plus(millis: i64) -> Document {

@@ -8,7 +8,7 @@ use shylock_core::{BackendError, BackendErrorKind, FencingToken, LockName, Mode,
 
 type Reason = Box<dyn StdError + Send + Sync>;
 
-/// The live queue in a document that has `claims` and the server's `now`; `None` stands for no document.
+/// The live queue in a document that has `claims` and, as `at`, the server's time; `None` stands for no document.
 pub(crate) fn snapshot(lock: &LockName, document: Option<&Document>) -> Result<Snapshot, BackendError> {
     let Some(document) = document else { return Ok(Snapshot::default()) };
     decode(document).map_err(|reason| {
@@ -20,7 +20,7 @@ pub(crate) fn snapshot(lock: &LockName, document: Option<&Document>) -> Result<S
 }
 
 fn decode(document: &Document) -> Result<Snapshot, Reason> {
-    let now = date(document, "now")?;
+    let now = date(document, "at")?;
     let mut queue = Queue::default();
     for claim in document.get_array("claims")? {
         let claim = claim.as_document().ok_or("a claim is no document")?;
@@ -70,7 +70,7 @@ mod tests {
 
     fn record() -> Document {
         doc! {
-            "now": DateTime::from_millis(1_000),
+            "at": DateTime::from_millis(1_000),
             "claims": [
                 { "id": "0".repeat(32), "shared": false, "max": 1_i64, "token": 1024_i64,
                   "expiresAt": DateTime::from_millis(1_000), "owner": { "host": "a", "pid": 1_i64 } },
@@ -112,7 +112,7 @@ mod tests {
             assert_eq!(error.kind(), BackendErrorKind::Broken, "{field}");
             assert!(error.to_string().contains("lock \"a\""), "{error}");
         }
-        assert!(read(&doc! { "claims": 3, "now": DateTime::from_millis(1) }).is_err());
+        assert!(read(&doc! { "claims": 3, "at": DateTime::from_millis(1) }).is_err());
         assert!(read(&doc! { "claims": [] }).is_err());
     }
 }

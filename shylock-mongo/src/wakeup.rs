@@ -8,7 +8,8 @@ use futures_core::stream::{BoxStream, Stream};
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use mongodb::change_stream::ChangeStream;
-use shylock_core::{BackendError, BackendErrorKind, LockName, Wakeup};
+use shylock_core::queue::granted_count;
+use shylock_core::{BackendError, BackendErrorKind, ClaimId, LockName, Mode, Wakeup};
 use tracing::{debug, warn};
 
 use crate::error;
@@ -43,14 +44,15 @@ pub(crate) async fn open(
     }
 }
 
-/// `granted` is only ever set by a leave. An update of a small document may be told as its replacement.
+/// A leave sets `next` to a string, which is empty if nobody comes next; nothing else sets it. An update of a small
+/// document may be told as its replacement.
 fn pipeline() -> Vec<Document> {
-    const UPDATED: &str = "updateDescription.updatedFields.granted";
-    const REPLACED: &str = "fullDocument.granted";
-    let granted = doc! { "$or": [{ UPDATED: { "$type": "string" } }, { REPLACED: { "$type": "string" } }] };
+    const UPDATED: &str = "updateDescription.updatedFields.next";
+    const REPLACED: &str = "fullDocument.next";
+    let somebody = doc! { "$or": [{ UPDATED: { "$gt": "" } }, { REPLACED: { "$gt": "" } }] };
     let fields =
-        doc! { "documentKey": 1, "granted": { "$ifNull": [format!("${UPDATED}"), format!("${REPLACED}")] } };
-    vec![doc! { "$match": granted }, doc! { "$project": fields }]
+        doc! { "documentKey": 1, "next": { "$ifNull": [format!("${UPDATED}"), format!("${REPLACED}")] } };
+    vec![doc! { "$match": somebody }, doc! { "$project": fields }]
 }
 
 /// The events as wakeups, until the first error: the core then opens another stream.
@@ -79,28 +81,46 @@ impl Stream for Wakeups {
 
 fn wakeup(event: &Document) -> Option<Wakeup> {
     let name = event.get_document("documentKey").ok()?.get_str("_id").ok()?;
-    let granted = event.get_str("granted").ok()?;
-    let granted = granted.split(' ').filter_map(|id| id.parse().ok()).collect();
-    Some(Wakeup { lock: LockName::new(name).ok()?, granted })
+    Some(Wakeup { lock: LockName::new(name).ok()?, granted: granted(event.get_str("next").ok()?)? })
+}
+
+/// Who holds, of those who come next: an id and how many it allows, and so on.
+fn granted(next: &str) -> Option<Vec<ClaimId>> {
+    let words: Vec<&str> = next.split_whitespace().collect();
+    let claim = |words: &[&str]| match words {
+        [id, max] => Some((id.parse().ok()?, Mode::Shared { max: max.parse().ok()? })),
+        _ => None,
+    };
+    let claims: Vec<(ClaimId, Mode)> = words.chunks(2).map(claim).collect::<Option<_>>()?;
+    let count = granted_count(claims.iter().map(|(_, mode)| *mode));
+    Some(claims[..count].iter().map(|(id, _)| *id).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use shylock_core::ClaimId;
-
     use super::*;
 
+    fn heard(next: &str) -> Option<Vec<ClaimId>> {
+        let event = doc! { "_id": {}, "documentKey": { "_id": "a b" }, "next": next };
+        let wakeup = wakeup(&event)?;
+        assert_eq!(wakeup.lock.as_str(), "a b");
+        Some(wakeup.granted)
+    }
+
     #[test]
-    fn an_event_names_the_lock_and_those_who_hold_it() {
-        let (one, two) = (ClaimId::random(), ClaimId::random());
-        let event = doc! { "_id": {}, "documentKey": { "_id": "a b" }, "granted": format!("{one} {two}") };
-        let lock = LockName::new("a b").expect("a name");
-        assert_eq!(wakeup(&event), Some(Wakeup { lock, granted: vec![one, two] }));
+    fn an_event_names_those_who_hold() {
+        let [a, b, c] = [(); 3].map(|()| ClaimId::random());
+        assert_eq!(heard(&format!("{a} 1 ")), Some(vec![a]));
+        assert_eq!(heard(&format!("{a} 2 {b} 2 {c} 2 ")), Some(vec![a, b]));
+        assert_eq!(heard(&format!("{a} 4294967295 {b} 1 {c} 4294967295 ")), Some(vec![a]));
+        assert_eq!(heard(""), Some(vec![]));
     }
 
     #[test]
     fn what_is_no_event_of_ours_is_passed_over() {
         assert_eq!(wakeup(&doc! {}), None);
-        assert_eq!(wakeup(&doc! { "documentKey": { "_id": 7 }, "granted": "" }), None);
+        assert_eq!(wakeup(&doc! { "documentKey": { "_id": 7 }, "next": "" }), None);
+        assert_eq!(heard("x 1"), None);
+        assert_eq!(heard(&ClaimId::random().to_string()), None);
     }
 }

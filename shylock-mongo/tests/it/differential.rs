@@ -111,40 +111,40 @@ impl Encoding for Fixture {
     }
 
     fn difference(&self, written: &Written<'_, Stored>) -> Option<&'static str> {
-        if written.after.granted != expected_granted(written) {
-            return Some("another note on who holds");
+        if written.after.next != expected_next(written) {
+            return Some("another note on who comes next");
         }
         (written.after.purge_at != expected_purge(written)).then_some("another date of purging")
     }
 }
 
-/// Only a leave writes down who holds.
-fn expected_granted(written: &Written<'_, Stored>) -> Option<Vec<String>> {
-    let granted: Vec<String> = written.queue.granted().iter().map(|claim| claim.id.to_string()).collect();
-    Some(granted).filter(|granted| matches!(written.step, Step::Leave(..)) && !granted.is_empty())
+/// Only a leave writes it down: the first claim if it is exclusive, else all of them.
+fn expected_next(written: &Written<'_, Stored>) -> Option<String> {
+    let claims = &written.queue.claims;
+    let alone = claims.first().is_some_and(|claim| claim.mode.max_holders() == 1);
+    let claims = claims.iter().take(if alone { 1 } else { usize::MAX });
+    let next = claims.map(|claim| format!("{} {} ", claim.id, claim.mode.max_holders())).collect();
+    matches!(written.step, Step::Leave(..)).then_some(next)
 }
 
-/// An hour after the end of the leases that the step gave, and never earlier than before.
+/// An hour at least after the end of the leases that the step gave; if it has to be moved, by another hour.
 fn expected_purge(written: &Written<'_, Stored>) -> u64 {
-    let now = written.now;
-    let end =
-        |lease: Duration| now + u64::try_from(lease.as_micros().div_ceil(1_000)).expect("a lease") + HOUR;
+    let after = |was: u64, lease: Duration| {
+        let end = written.now + u64::try_from(lease.as_micros().div_ceil(1_000)).expect("a lease");
+        if was < end + HOUR { end + 2 * HOUR } else { was }
+    };
     let was = written.before.map_or(0, |record| record.purge_at);
     match written.step {
-        Step::Join(request) => was.max(end(request.ttl)),
+        Step::Join(request) => after(was, request.ttl),
         Step::Renew(renewals) => {
-            let mut stored = written.before.map(|record| record.queue.clone()).unwrap_or_default();
-            let mut wrote = |renewal: &&Renewal| {
-                let mut next = stored.clone();
-                let extended = next.renew(renewal.claim, renewal.ttl, now) == Renewed::Extended;
-                let wrote = extended && next != stored;
-                stored = if extended { next } else { stored.clone() };
-                wrote
+            let mut queue = written.before.map(|record| record.queue.clone()).unwrap_or_default();
+            let mut extends = |renewal: &&Renewal| {
+                queue.renew(renewal.claim, renewal.ttl, written.now) == Renewed::Extended
             };
             let here = renewals.iter().filter(|renewal| renewal.lock.as_str() == written.lock);
-            here.filter(&mut wrote).map(|renewal| end(renewal.ttl)).fold(was, u64::max)
+            here.filter(&mut extends).fold(was, |was, renewal| after(was, renewal.ttl))
         }
-        Step::Leave(_, _, linger) => was.max(end(*linger)),
-        Step::Queue(_) | Step::List(_) => was,
+        Step::Leave(_, _, linger) if !linger.is_zero() => after(was, *linger),
+        Step::Leave(..) | Step::Queue(_) | Step::List(_) => was,
     }
 }

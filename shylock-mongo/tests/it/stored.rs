@@ -13,7 +13,7 @@ use crate::support::Fixture;
 pub(crate) struct Stored {
     pub(crate) queue: Queue,
     pub(crate) at: u64,
-    pub(crate) granted: Option<Vec<String>>,
+    pub(crate) next: Option<String>,
     pub(crate) purge_at: u64,
 }
 
@@ -29,8 +29,7 @@ pub(crate) async fn records(fixture: &Fixture) -> BTreeMap<String, Stored> {
 }
 
 pub(crate) fn stored(record: &Document) -> Stored {
-    let ids = |granted: &str| granted.split(' ').map(str::to_owned).collect();
-    let fields: Vec<&str> = record.keys().map(String::as_str).filter(|key| *key != "granted").collect();
+    let fields: Vec<&str> = record.keys().map(String::as_str).filter(|key| *key != "next").collect();
     assert_eq!(fields.len(), 5, "nothing else is stored: {record}");
     Stored {
         queue: Queue {
@@ -38,7 +37,7 @@ pub(crate) fn stored(record: &Document) -> Stored {
             claims: record.get_array("claims").expect("claims").iter().map(claim).collect(),
         },
         at: date(record, "at"),
-        granted: record.get_str("granted").ok().map(ids),
+        next: record.get_str("next").ok().map(str::to_owned),
         purge_at: date(record, "purgeAt"),
     }
 }
