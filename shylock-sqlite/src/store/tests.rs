@@ -84,6 +84,51 @@ async fn a_full_disk_is_an_error_that_passes_when_there_is_space_again() {
     assert!(store.store(&a_name(), None, &record(&long)).await.expect("there is space"));
 }
 
+fn a_write(lock: &str, expected: Option<u64>, body: &str) -> Write {
+    Write { lock: LockName::new(lock).expect("a valid name"), expected, record: record(body) }
+}
+
+async fn bodies<const N: usize>(store: &SqliteStore, locks: [&str; N]) -> [Option<String>; N] {
+    let locks = locks.map(|lock| LockName::new(lock).expect("a valid name"));
+    let loaded = store.load_many(&locks).await.expect("it loads");
+    let bodies = loaded.into_iter().map(|loaded| loaded.record.map(|(record, _)| record.body));
+    bodies.collect::<Vec<_>>().try_into().expect("as many as were asked for")
+}
+
+#[tokio::test]
+async fn a_write_that_comes_too_late_hinders_no_other_of_its_batch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).await;
+    assert!(store.store(&a_name(), None, &record("old")).await.expect("it writes"));
+    let version = version(&store).await;
+    let batch = [
+        a_write("b", Some(version), "there is none"),
+        a_write("a", None, "there is one"),
+        a_write("a", Some(version), "new"),
+        a_write("a", Some(version), "it was replaced just now"),
+        a_write("c", None, "new"),
+    ];
+    assert_eq!(store.store_many(&batch).await.expect("it answers"), [false, false, true, false, true]);
+    assert_eq!(bodies(&store, ["c", "b", "a"]).await, [Some("new".into()), None, Some("new".into())]);
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_has_written_nothing_and_leaves_nothing_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).await;
+    let limit = |pages: u32| store.file.run(move |db| db.pragma_update(None, "max_page_count", pages));
+    limit(4).await.expect("the limit is set");
+
+    let batch = [a_write("a", None, "short"), a_write("b", None, &"x".repeat(100_000))];
+    let error = store.store_many(&batch).await.expect_err("there is no space");
+    assert_eq!(error.kind(), BackendErrorKind::Transient);
+    assert_eq!(bodies(&store, ["a", "b"]).await, [None, None]);
+
+    limit(1000).await.expect("the limit is set");
+    assert_eq!(open(folder.path()).await.store_many(&batch).await.expect("there is space"), [true, true]);
+    assert_eq!(store.store_many(&batch).await.expect("it answers"), [false, false]);
+}
+
 #[tokio::test]
 async fn a_row_that_is_none_of_ours_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
