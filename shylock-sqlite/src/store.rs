@@ -9,6 +9,7 @@ use futures_core::stream::BoxStream;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row};
 use shylock_core::{BackendError, ListPage, Loaded, LockName, Record, RecordStore, Wakeup, Write};
+use tokio::sync::Mutex;
 
 use crate::connection::LockFile;
 use crate::sweeper::Sweeper;
@@ -46,11 +47,13 @@ const LIST: &str = "
 pub(crate) struct SqliteStore {
     file: LockFile,
     sweeper: Arc<Sweeper>,
+    /// Batches go one after the other, so that a single step waits for one at most.
+    batches: Mutex<()>,
 }
 
 impl SqliteStore {
     pub(crate) fn new(file: LockFile, retention: Duration) -> Self {
-        Self { file, sweeper: Arc::new(Sweeper::new(retention)) }
+        Self { file, sweeper: Arc::new(Sweeper::new(retention)), batches: Mutex::default() }
     }
 
     async fn read(&self, locks: Vec<LockName>) -> Result<Vec<Loaded>, BackendError> {
@@ -89,10 +92,12 @@ impl RecordStore for SqliteStore {
     }
 
     async fn load_many(&self, locks: &[LockName]) -> Result<Vec<Loaded>, BackendError> {
+        let _turn = self.batches.lock().await;
         self.read(locks.to_vec()).await
     }
 
     async fn store_many(&self, writes: &[Write]) -> Result<Vec<bool>, BackendError> {
+        let _turn = self.batches.lock().await;
         self.write(writes.to_vec()).await
     }
 

@@ -130,6 +130,33 @@ async fn a_batch_that_fails_has_written_nothing_and_leaves_nothing_open() {
 }
 
 #[tokio::test]
+async fn a_single_step_waits_for_one_batch_and_not_for_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Arc::new(open(folder.path()).await);
+    let (open_gate, gate) = std::sync::mpsc::channel();
+    let file = store.file.clone();
+    tokio::spawn(async move { file.run(move |_| Ok(gate.recv())).await });
+    let (done, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..10 {
+        let (reader, writer) = (store.clone(), store.clone());
+        let (read, written) = (done.clone(), done.clone());
+        tokio::spawn(async move { read.send(reader.load_many(&[a_name()]).await.map(|_| "a batch")) });
+        let batch = [a_write("a", None, "")];
+        tokio::spawn(async move { written.send(writer.store_many(&batch).await.map(|_| "a batch")) });
+    }
+    tokio::spawn(async move { done.send(store.load(&a_name()).await.map(|_| "the step")) });
+    // They line up.
+    tokio::task::yield_now().await;
+    open_gate.send(()).expect("somebody waits");
+    let mut before = 0;
+    while ended.recv().await.expect("the step ends").expect("it works") == "a batch" {
+        before += 1;
+    }
+    // One or two, according to how the threads run.
+    assert!(before < 10, "{before} batches came first");
+}
+
+#[tokio::test]
 async fn a_row_that_is_none_of_ours_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path()).await;
