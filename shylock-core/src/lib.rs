@@ -37,5 +37,5 @@ pub use guard::LockGuard;
 pub use lease::LossReason;
 pub use lock::Lock;
 pub use manager::{LockManager, LockManagerBuilder, configure};
-pub use record_store::{Loaded, Record, RecordBackend, RecordStore};
+pub use record_store::{Loaded, Record, RecordBackend, RecordStore, Write};
 pub use retry::RetryPolicy;

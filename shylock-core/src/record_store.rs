@@ -1,5 +1,6 @@
 //! The short way to a backend: a store of versioned records, and an adapter that runs the queue over it.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use crate::queue::Queue;
 ///   happened or not.
 /// - Versions of one lock's record never repeat, so that somebody who was stopped for long overwrites nothing: a
 ///   counter will do, if it does not begin anew with a record that was purged and made again.
+/// - [`load_many`](RecordStore::load_many) and [`store_many`](RecordStore::store_many) are for speed only. They are
+///   given at least one lock, and none twice.
 /// - `now` is the store's clock, or that of the one machine on which all its users run.
 /// - A record may be purged some time after its [`needed_until`](Record::needed_until); an hour is a good retention.
 /// - It never sleeps, retries or spawns; [`Backend`] says the rest.
@@ -45,6 +48,38 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
         record: &Record,
     ) -> Result<bool, BackendError>;
 
+    /// Reads the records of many locks, each as [`load`](RecordStore::load) does, and answers them in the order of
+    /// `locks`.
+    ///
+    /// Unless a store knows better, it calls `load` for one after the other. Renewals come here up to a thousand at a
+    /// time, so one round trip for all of them is worth having.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    async fn load_many(&self, locks: &[LockName]) -> Result<Vec<Loaded>, BackendError> {
+        let mut loaded = Vec::with_capacity(locks.len());
+        for lock in locks {
+            loaded.push(self.load(lock).await?);
+        }
+        Ok(loaded)
+    }
+
+    /// Writes many records, each as [`store`](RecordStore::store) does, and answers for each whether it did, in the
+    /// order of `writes`. One whose version has changed hinders no other.
+    ///
+    /// Unless a store knows better, it calls `store` for one after the other. Renewals come here too: one round trip,
+    /// or one transaction, for all of them is worth having.
+    ///
+    /// # Errors
+    /// [`BackendError`]; which of the records were written is then unknown.
+    async fn store_many(&self, writes: &[Write]) -> Result<Vec<bool>, BackendError> {
+        let mut written = Vec::with_capacity(writes.len());
+        for Write { lock, expected, record } in writes {
+            written.push(self.store(lock, *expected, record).await?);
+        }
+        Ok(written)
+    }
+
     /// As [`Backend::list`]: the names whose [`live_until`](Record::live_until) lies after the store's now.
     ///
     /// # Errors
@@ -58,13 +93,31 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
     async fn wakeups(&self) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError>;
 }
 
-/// What [`RecordStore::load`] answers.
+/// What [`RecordStore::load`] answers, and [`RecordStore::load_many`] for each lock.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The record and its version, if there is one.
     pub record: Option<(Record, u64)>,
     /// The store's clock, in milliseconds since 1970.
     pub now: u64,
+}
+
+impl Loaded {
+    /// The queue of the lock; an empty one if there is no record.
+    fn queue(&self, lock: &LockName) -> Result<Queue, BackendError> {
+        self.record.as_ref().map_or_else(|| Ok(Queue::default()), |(record, _)| record.decode(lock))
+    }
+}
+
+/// One of the writes that [`RecordStore::store_many`] does: what [`RecordStore::store`] is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// Whose record.
+    pub lock: LockName,
+    /// Write only if the record has this version; `None`: if there is no record yet.
+    pub expected: Option<u64>,
+    /// What to keep for it.
+    pub record: Record,
 }
 
 /// What a [`RecordStore`] keeps for a lock.
@@ -115,62 +168,105 @@ impl<S: RecordStore> RecordBackend<S> {
     }
 
     /// Loads, changes and stores a queue until nobody came in between; writes nothing if nothing changed.
-    async fn update<T>(
+    async fn update(
         &self,
         lock: &LockName,
-        change: impl Fn(&mut Queue, u64) -> T + Send + Sync,
-    ) -> Result<(T, Queue, u64), BackendError>
-    where
-        T: Send,
-    {
+        change: impl Fn(&mut Queue, u64) + Send + Sync,
+    ) -> Result<Snapshot, BackendError> {
         for _ in 0..ROUNDS {
-            let (before, version, now) = self.load(lock).await?;
-            let mut queue = before.clone();
-            let answer = change(&mut queue, now);
-            if queue == before || self.store.store(lock, version, &Record::encode(&queue)?).await? {
-                return Ok((answer, queue, now));
+            let loaded = self.store.load(lock).await?;
+            let (queue, write) = changed(lock, &loaded, &change)?;
+            let done = match write {
+                Some(write) => self.store.store(lock, write.expected, &write.record).await?,
+                None => true,
+            };
+            if done {
+                return Ok(queue.snapshot(loaded.now));
             }
         }
-        let message =
-            format!("the record of lock {lock:?} was changed by others {ROUNDS} times in a row; try again");
-        Err(BackendError::new(BackendErrorKind::Transient, message))
+        Err(contended(lock))
     }
 
-    async fn load(&self, lock: &LockName) -> Result<(Queue, Option<u64>, u64), BackendError> {
-        let Loaded { record, now } = self.store.load(lock).await?;
-        match record {
-            Some((record, version)) => Ok((record.decode(lock)?, Some(version), now)),
-            None => Ok((Queue::default(), None, now)),
+    /// Answers those locks whose records others have changed in between.
+    async fn store_all(&self, writes: Vec<Write>) -> Result<Vec<LockName>, BackendError> {
+        if writes.is_empty() {
+            return Ok(Vec::new());
         }
+        let written = self.store.store_many(&writes).await?;
+        let too_late = writes.into_iter().zip(written).filter(|(_, written)| !written);
+        Ok(too_late.map(|(write, _)| write.lock).collect())
     }
+}
+
+/// The changed queue, and what is to be written if that is anything.
+fn changed(
+    lock: &LockName,
+    loaded: &Loaded,
+    change: impl FnOnce(&mut Queue, u64),
+) -> Result<(Queue, Option<Write>), BackendError> {
+    let before = loaded.queue(lock)?;
+    let mut queue = before.clone();
+    change(&mut queue, loaded.now);
+    if queue == before {
+        return Ok((queue, None));
+    }
+    let expected = loaded.record.as_ref().map(|(_, version)| *version);
+    let record = Record::encode(&queue)?;
+    Ok((queue, Some(Write { lock: lock.clone(), expected, record })))
+}
+
+fn contended(lock: &LockName) -> BackendError {
+    let message =
+        format!("the record of lock {lock:?} was changed by others {ROUNDS} times in a row; try again");
+    BackendError::new(BackendErrorKind::Transient, message)
 }
 
 #[async_trait]
 impl<S: RecordStore> Backend for RecordBackend<S> {
     async fn join(&self, request: &JoinRequest) -> Result<Snapshot, BackendError> {
-        let join = |queue: &mut Queue, now| queue.join(request, now);
-        let ((), queue, now) = self.update(&request.lock, join).await?;
-        Ok(queue.snapshot(now))
+        self.update(&request.lock, |queue, now| queue.join(request, now)).await
     }
 
+    /// A record that cannot be read, or that others keep changing, is an error once all others have been written.
     async fn renew(&self, renewals: &[Renewal]) -> Result<Vec<Renewed>, BackendError> {
-        let mut answers = Vec::with_capacity(renewals.len());
-        for renewal in renewals {
-            let renew = |queue: &mut Queue, now| queue.renew(renewal.claim, renewal.ttl, now);
-            answers.push(self.update(&renewal.lock, renew).await?.0);
+        // Claims of one lock share its record, and so a write.
+        let mut of_lock = BTreeMap::<&LockName, Vec<usize>>::new();
+        for (i, renewal) in renewals.iter().enumerate() {
+            of_lock.entry(&renewal.lock).or_default().push(i);
         }
-        Ok(answers)
+        let mut answers = vec![Renewed::Gone; renewals.len()];
+        let mut unreadable = None;
+        let mut locks: Vec<LockName> = of_lock.keys().map(|&lock| lock.clone()).collect();
+        for _ in 0..ROUNDS {
+            if locks.is_empty() {
+                break;
+            }
+            let mut writes = Vec::new();
+            for (lock, loaded) in locks.iter().zip(self.store.load_many(&locks).await?) {
+                let renew = |queue: &mut Queue, now| {
+                    for &i in &of_lock[lock] {
+                        answers[i] = queue.renew(renewals[i].claim, renewals[i].ttl, now);
+                    }
+                };
+                match changed(lock, &loaded, renew) {
+                    Ok((_, write)) => writes.extend(write),
+                    Err(error) => unreadable = unreadable.or(Some(error)),
+                }
+            }
+            locks = self.store_all(writes).await?;
+        }
+        let failed = unreadable.or_else(|| locks.first().map(contended));
+        failed.map_or(Ok(answers), Err)
     }
 
     async fn leave(&self, lock: &LockName, claim: ClaimId, linger: Duration) -> Result<(), BackendError> {
-        let leave = |queue: &mut Queue, now| queue.leave(claim, linger, now);
-        self.update(lock, leave).await?;
+        self.update(lock, |queue, now| queue.leave(claim, linger, now)).await?;
         Ok(())
     }
 
     async fn queue(&self, lock: &LockName) -> Result<Snapshot, BackendError> {
-        let (queue, _, now) = self.load(lock).await?;
-        Ok(queue.snapshot(now))
+        let loaded = self.store.load(lock).await?;
+        Ok(loaded.queue(lock)?.snapshot(loaded.now))
     }
 
     async fn list(&self, page: &ListPage) -> Result<Vec<LockName>, BackendError> {

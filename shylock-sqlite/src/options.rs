@@ -29,7 +29,8 @@ impl SqliteOptions {
     }
 
     /// How long a step, or opening the file, waits while another process keeps the file locked, before it is an
-    /// error that may pass. Another shylock keeps it locked for a fraction of a millisecond.
+    /// error that may pass. Another shylock keeps it locked for a fraction of a millisecond, or some milliseconds
+    /// while it renews a thousand claims.
     ///
     /// It should be well below the shortest ttl, and below the time limit of an attempt (5 s by default).
     #[must_use]

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row};
-use shylock_core::{BackendError, ListPage, Loaded, LockName, Record, RecordStore, Wakeup};
+use shylock_core::{BackendError, ListPage, Loaded, LockName, Record, RecordStore, Wakeup, Write};
+use tokio::sync::Mutex;
 
 use crate::connection::LockFile;
 use crate::sweeper::Sweeper;
@@ -46,24 +47,38 @@ const LIST: &str = "
 pub(crate) struct SqliteStore {
     file: LockFile,
     sweeper: Arc<Sweeper>,
+    /// Batches go one after the other, so that a single step waits for one at most.
+    batches: Mutex<()>,
 }
 
 impl SqliteStore {
     pub(crate) fn new(file: LockFile, retention: Duration) -> Self {
-        Self { file, sweeper: Arc::new(Sweeper::new(retention)) }
+        Self { file, sweeper: Arc::new(Sweeper::new(retention)), batches: Mutex::default() }
+    }
+
+    async fn read(&self, locks: Vec<LockName>) -> Result<Vec<Loaded>, BackendError> {
+        self.file.run(move |db| in_one_go(db, || read(db, &locks))).await
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Result<Vec<bool>, BackendError> {
+        let sweeper = self.sweeper.clone();
+        self.file
+            .run(move |db| {
+                let written = in_one_go(db, || write(db, &writes))?;
+                // Only a new record makes the file grow.
+                if writes.iter().zip(&written).any(|(write, written)| *written && write.expected.is_none()) {
+                    sweeper.sweep(db, now());
+                }
+                Ok(written)
+            })
+            .await
     }
 }
 
 #[async_trait]
 impl RecordStore for SqliteStore {
     async fn load(&self, lock: &LockName) -> Result<Loaded, BackendError> {
-        let lock = lock.clone();
-        self.file
-            .run(move |db| {
-                let record = db.query_row(LOAD, [lock.as_str().as_bytes()], read).optional()?;
-                Ok(Loaded { record, now: now() })
-            })
-            .await
+        Ok(self.read(vec![lock.clone()]).await?.remove(0))
     }
 
     async fn store(
@@ -72,17 +87,18 @@ impl RecordStore for SqliteStore {
         expected: Option<u64>,
         record: &Record,
     ) -> Result<bool, BackendError> {
-        let (lock, record, sweeper) = (lock.clone(), record.clone(), self.sweeper.clone());
-        self.file
-            .run(move |db| {
-                let written = write(db, &lock, expected, &record)?;
-                // Only a new record makes the file grow.
-                if written && expected.is_none() {
-                    sweeper.sweep(db, now());
-                }
-                Ok(written)
-            })
-            .await
+        let write = Write { lock: lock.clone(), expected, record: record.clone() };
+        Ok(self.write(vec![write]).await? == [true])
+    }
+
+    async fn load_many(&self, locks: &[LockName]) -> Result<Vec<Loaded>, BackendError> {
+        let _turn = self.batches.lock().await;
+        self.read(locks.to_vec()).await
+    }
+
+    async fn store_many(&self, writes: &[Write]) -> Result<Vec<bool>, BackendError> {
+        let _turn = self.batches.lock().await;
+        self.write(writes.to_vec()).await
     }
 
     async fn list(&self, page: &ListPage) -> Result<Vec<LockName>, BackendError> {
@@ -96,21 +112,42 @@ impl RecordStore for SqliteStore {
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<(Record, u64)> {
+/// One transaction, which locks out other writers from its first write on. A step that fails has done nothing.
+fn in_one_go<T>(db: &Connection, step: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let transaction = db.unchecked_transaction()?;
+    let answer = step()?;
+    transaction.commit()?;
+    Ok(answer)
+}
+
+fn read(db: &Connection, locks: &[LockName]) -> rusqlite::Result<Vec<Loaded>> {
+    let mut select = db.prepare(LOAD)?;
+    let loaded = locks.iter().map(|lock| {
+        let record = select.query_row([lock.as_str().as_bytes()], record).optional()?;
+        Ok(Loaded { record, now: now() })
+    });
+    loaded.collect()
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<(Record, u64)> {
     let number = |column| row.get(column).map(i64::cast_unsigned);
     let (live_until, needed_until) = (number("live_until")?, number("needed_until")?);
     Ok((Record { body: row.get("body")?, live_until, needed_until }, number("version")?))
 }
 
-/// One statement, so it is atomic by itself; how many rows it changed tells whether it came in time.
-fn write(db: &Connection, lock: &LockName, expected: Option<u64>, record: &Record) -> rusqlite::Result<bool> {
-    let (name, body) = (lock.as_str().as_bytes(), &record.body);
-    let (live_until, needed_until) = (record.live_until.cast_signed(), record.needed_until.cast_signed());
-    let rows = match expected.map(u64::cast_signed) {
-        Some(expected) => db.execute(UPDATE, (name, body, live_until, needed_until, expected))?,
-        None => db.execute(INSERT, (name, body, live_until, needed_until))?,
-    };
-    Ok(rows == 1)
+/// How many rows a statement changed tells whether it came in time.
+fn write(db: &Connection, writes: &[Write]) -> rusqlite::Result<Vec<bool>> {
+    let (mut update, mut insert) = (db.prepare(UPDATE)?, db.prepare(INSERT)?);
+    let written = writes.iter().map(|Write { lock, expected, record }| {
+        let (name, body) = (lock.as_str().as_bytes(), &record.body);
+        let (live_until, needed_until) = (record.live_until.cast_signed(), record.needed_until.cast_signed());
+        let rows = match expected.map(u64::cast_signed) {
+            Some(expected) => update.execute((name, body, live_until, needed_until, expected))?,
+            None => insert.execute((name, body, live_until, needed_until))?,
+        };
+        Ok(rows == 1)
+    });
+    written.collect()
 }
 
 fn list(db: &Connection, page: &ListPage) -> rusqlite::Result<Vec<LockName>> {

@@ -1,5 +1,6 @@
 //! The conformance suite over the backends of this crate, and what only the core can show.
 
+mod batches;
 mod blocking;
 mod faults;
 mod memory;

@@ -10,10 +10,10 @@ use shylock_core::conformance::Harness;
 use shylock_core::{BackendError, ListPage, Loaded, LockName, Record, RecordBackend, RecordStore, Wakeup};
 
 #[derive(Debug, Clone, Default)]
-struct Records(Arc<Mutex<BTreeMap<LockName, (Record, u64)>>>);
+pub(crate) struct Records(Arc<Mutex<BTreeMap<LockName, (Record, u64)>>>);
 
 impl Records {
-    fn with<T>(&self, read: impl FnOnce(&mut BTreeMap<LockName, (Record, u64)>) -> T) -> T {
+    pub(crate) fn with<T>(&self, read: impl FnOnce(&mut BTreeMap<LockName, (Record, u64)>) -> T) -> T {
         read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -84,6 +84,78 @@ async fn a_full_disk_is_an_error_that_passes_when_there_is_space_again() {
     assert!(store.store(&a_name(), None, &record(&long)).await.expect("there is space"));
 }
 
+fn a_write(lock: &str, expected: Option<u64>, body: &str) -> Write {
+    Write { lock: LockName::new(lock).expect("a valid name"), expected, record: record(body) }
+}
+
+async fn bodies<const N: usize>(store: &SqliteStore, locks: [&str; N]) -> [Option<String>; N] {
+    let locks = locks.map(|lock| LockName::new(lock).expect("a valid name"));
+    let loaded = store.load_many(&locks).await.expect("it loads");
+    let bodies = loaded.into_iter().map(|loaded| loaded.record.map(|(record, _)| record.body));
+    bodies.collect::<Vec<_>>().try_into().expect("as many as were asked for")
+}
+
+#[tokio::test]
+async fn a_write_that_comes_too_late_hinders_no_other_of_its_batch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).await;
+    assert!(store.store(&a_name(), None, &record("old")).await.expect("it writes"));
+    let version = version(&store).await;
+    let batch = [
+        a_write("b", Some(version), "there is none"),
+        a_write("a", None, "there is one"),
+        a_write("a", Some(version), "new"),
+        a_write("a", Some(version), "it was replaced just now"),
+        a_write("c", None, "new"),
+    ];
+    assert_eq!(store.store_many(&batch).await.expect("it answers"), [false, false, true, false, true]);
+    assert_eq!(bodies(&store, ["c", "b", "a"]).await, [Some("new".into()), None, Some("new".into())]);
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_has_written_nothing_and_leaves_nothing_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).await;
+    let limit = |pages: u32| store.file.run(move |db| db.pragma_update(None, "max_page_count", pages));
+    limit(4).await.expect("the limit is set");
+
+    let batch = [a_write("a", None, "short"), a_write("b", None, &"x".repeat(100_000))];
+    let error = store.store_many(&batch).await.expect_err("there is no space");
+    assert_eq!(error.kind(), BackendErrorKind::Transient);
+    assert_eq!(bodies(&store, ["a", "b"]).await, [None, None]);
+
+    limit(1000).await.expect("the limit is set");
+    assert_eq!(open(folder.path()).await.store_many(&batch).await.expect("there is space"), [true, true]);
+    assert_eq!(store.store_many(&batch).await.expect("it answers"), [false, false]);
+}
+
+#[tokio::test]
+async fn a_single_step_waits_for_one_batch_and_not_for_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Arc::new(open(folder.path()).await);
+    let (open_gate, gate) = std::sync::mpsc::channel();
+    let file = store.file.clone();
+    tokio::spawn(async move { file.run(move |_| Ok(gate.recv())).await });
+    let (done, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..10 {
+        let (reader, writer) = (store.clone(), store.clone());
+        let (read, written) = (done.clone(), done.clone());
+        tokio::spawn(async move { read.send(reader.load_many(&[a_name()]).await.map(|_| "a batch")) });
+        let batch = [a_write("a", None, "")];
+        tokio::spawn(async move { written.send(writer.store_many(&batch).await.map(|_| "a batch")) });
+    }
+    tokio::spawn(async move { done.send(store.load(&a_name()).await.map(|_| "the step")) });
+    // They line up.
+    tokio::task::yield_now().await;
+    open_gate.send(()).expect("somebody waits");
+    let mut before = 0;
+    while ended.recv().await.expect("the step ends").expect("it works") == "a batch" {
+        before += 1;
+    }
+    // One or two, according to how the threads run.
+    assert!(before < 10, "{before} batches came first");
+}
+
 #[tokio::test]
 async fn a_row_that_is_none_of_ours_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");

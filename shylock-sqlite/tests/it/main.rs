@@ -1,5 +1,6 @@
 //! Locks in an SQLite file.
 
+mod batches;
 mod child;
 mod conformance;
 mod garbage;
