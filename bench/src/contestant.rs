@@ -7,8 +7,10 @@ use serde::Serialize;
 pub(crate) enum Contestant {
     /// The limit: the bare driver inserts a document and deletes it.
     Bare,
-    /// The bare driver inserts a document.
+    /// The bare driver inserts a document, after a pause as before a hand-over.
     BareWrite,
+    /// The bare driver inserts a document right after another one.
+    BareWriteInARow,
     Shylock,
     PythonShylock,
     MongoLockAsync,
@@ -27,7 +29,8 @@ pub(crate) enum Store {
 }
 
 use Contestant::{
-    Bare, BareWrite, DistributedLockMongo, Etcd, MongoLockAsync, MongodbLock, PythonShylock, Rslock, Shylock,
+    Bare, BareWrite, BareWriteInARow, DistributedLockMongo, Etcd, MongoLockAsync, MongodbLock, PythonShylock,
+    Rslock, Shylock,
 };
 
 /// Shylock and its peers on MongoDB.
@@ -42,7 +45,7 @@ impl Contestant {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Bare => "bare",
-            BareWrite => "bare-write",
+            BareWrite | BareWriteInARow => "bare-write",
             Shylock => "shylock",
             PythonShylock => "python-shylock",
             MongoLockAsync => "mongo-lock-async",
@@ -57,7 +60,8 @@ impl Contestant {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Bare => "bare driver, insert + delete",
-            BareWrite => "bare driver, one insert",
+            BareWrite => "bare driver, an insert after the same pause",
+            BareWriteInARow => "bare driver, an insert right after another one",
             PythonShylock => "shylock 1.2.1 (Python)",
             Rslock => "rslock (Redis)",
             Etcd => "etcd's lock",

@@ -35,7 +35,7 @@ impl Kit {
     /// The worker of a contestant over the store at this URL.
     pub(crate) fn command(&self, contestant: Contestant, url: &str) -> Result<Command, String> {
         let mut command = match contestant {
-            Contestant::Bare | Contestant::BareWrite | Contestant::Shylock => {
+            Contestant::Bare | Contestant::BareWrite | Contestant::BareWriteInARow | Contestant::Shylock => {
                 let mut command = Command::new(&self.own);
                 command.args(["worker", contestant.word()]);
                 command

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use crate::attempt::attempt;
-use crate::backend::{Backend, BackendError, Renewal, Renewed};
+use crate::backend::{Backend, BackendError, BackendErrorKind, Renewal, Renewed};
 use crate::claim::{ClaimId, LockName};
 use crate::lease::{Lease, LossReason};
 use crate::retry::RetryPolicy;
@@ -147,7 +147,7 @@ impl Heartbeat {
     async fn renew(self: Arc<Self>, batch: Vec<(Renewal, Duration)>) {
         // Half of the time that is left, so that there is time for another attempt.
         let time_left = batch.iter().map(|(_, left)| *left).min().unwrap_or_default() / 2;
-        let renewals: Vec<Renewal> = batch.into_iter().map(|(renewal, _)| renewal).collect();
+        let renewals: Vec<Renewal> = batch.iter().map(|(renewal, _)| renewal.clone()).collect();
         let sent_at = Instant::now();
         let answer = attempt(self.retry.attempt_within(time_left), {
             let (backend, renewals) = (self.backend.clone(), renewals.clone());
@@ -156,6 +156,12 @@ impl Heartbeat {
         .await;
         match answer {
             Ok(answers) => self.note_answers(&renewals, &answers, sent_at),
+            // One record that nobody can read must not cost the others their leases.
+            Err(error) if error.kind() == BackendErrorKind::Broken && batch.len() > 1 => {
+                let (one, other) = batch.split_at(batch.len() / 2);
+                Box::pin(self.clone().renew(one.to_vec())).await;
+                Box::pin(self.renew(other.to_vec())).await;
+            }
             Err(error) => self.note_failure(&renewals, &error),
         }
     }

@@ -21,22 +21,29 @@ pub(crate) async fn measure(context: &Context) -> Result<Sheet, Failure> {
     let (rounds, time) = context.plan.hot;
     let about = format!(
         "{PROCESSES} processes with one task each want one lock, hold it for 1 ms, and pause for 0 to 1 ms; \
-         {rounds} × {} s for each contestant. Fairness is the fewest against the most acquisitions of a process.",
+         {rounds} × {} s for each contestant. The bare driver does the same alone, with nobody to wait for. Fairness is the fewest against the most acquisitions of a process.",
         time.as_secs()
     );
     let columns = [("acquisitions", "/s"), ("fewest against most", "")];
     let mut sheet = Sheet::new("hot", "Eight processes on one hot lock (three nodes)", about, &columns);
     let contestants = [&ON_MONGO[..], &ELSEWHERE].concat();
-    let mut crews = context.arena(Setting::Majority).crews(&contestants, PROCESSES, &mut sheet.notes).await?;
+    let arena = context.arena(Setting::Majority);
+    let mut crews = arena.crews(&contestants, PROCESSES, &mut sheet.notes).await?;
+    let mut alone = arena.crews(&[Contestant::Bare], 1, &mut sheet.notes).await?;
     let mut counts = vec![[0; PROCESSES]; crews.len()];
+    let mut count_alone = 0;
     for round in 0..rounds {
         for turn in turns(crews.len(), round) {
             for (sum, count) in counts[turn].iter_mut().zip(run(&mut crews[turn], time).await?) {
                 *sum += count;
             }
         }
+        for crew in &mut alone {
+            count_alone += run(crew, time).await?.iter().sum::<u64>();
+        }
     }
     let seconds = time.as_secs_f64() * number(u64::try_from(rounds)?);
+    sheet.row(Contestant::Bare, [Some(number(count_alone) / seconds), None]);
     for (crew, counts) in crews.iter().zip(&counts) {
         let rate = number(counts.iter().sum()) / seconds;
         sheet.row(crew.contestant, [Some(rate), fairness(counts)]);

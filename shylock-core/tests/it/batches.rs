@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use shylock_core::Renewed::{Extended, Gone};
 use shylock_core::{
-    Backend, BackendError, BackendErrorKind, ClaimId, JoinRequest, ListPage, Loaded, LockName, Mode, Owner,
-    Record, RecordBackend, RecordStore, Renewal, Wakeup, Write,
+    Backend, BackendError, BackendErrorKind, ClaimId, JoinRequest, ListPage, Loaded, LockManager, LockName,
+    LossReason, Mode, Owner, Record, RecordBackend, RecordStore, Renewal, Wakeup, Write,
 };
 
 use crate::record_store::Records;
@@ -241,4 +241,25 @@ async fn a_record_that_cannot_be_read_is_an_error_and_all_others_are_renewed() {
     let calls = [("load_many", 3), ("store_many", 2), ("load_many", 1), ("store_many", 1)];
     assert_eq!(store.calls(), calls);
     assert!(is_extended(&store, &renewals[0]).await && is_extended(&store, &renewals[2]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_cannot_be_read_costs_no_other_lock_its_lease() {
+    let ttl = Duration::from_secs(2);
+    let (store, backend) = open();
+    let locks = LockManager::builder(backend).ttl(ttl).build().expect("settings");
+    let mut guards = Vec::new();
+    for lock in ["a", "b", "broken", "c", "d"] {
+        guards.push(locks.lock(lock).acquire().await.expect("acquired"));
+    }
+    store.records.with(|records| {
+        let (record, _) = records.get_mut(&name("broken")).expect("a record");
+        record.body = "none of ours".into();
+    });
+    assert_eq!(guards[2].lost().await, LossReason::Expired);
+    // The others' leases began with it, and go on all the same.
+    tokio::time::sleep(ttl).await;
+    let lost: Vec<_> =
+        guards.iter().filter(|guard| guard.is_lost()).map(|guard| guard.lock_name().as_str()).collect();
+    assert_eq!(lost, ["broken"]);
 }
