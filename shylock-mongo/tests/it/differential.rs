@@ -123,8 +123,9 @@ fn expected_next(written: &Written<'_, Stored>) -> Option<String> {
     let claims = &written.queue.claims;
     let alone = claims.first().is_some_and(|claim| claim.mode.max_holders() == 1);
     let claims = claims.iter().take(if alone { 1 } else { usize::MAX });
-    let next = claims.map(|claim| format!("{} {} ", claim.id, claim.mode.max_holders())).collect();
-    matches!(written.step, Step::Leave(..)).then_some(next)
+    let next: Vec<String> =
+        claims.map(|claim| format!("{} {} ", claim.id, claim.mode.max_holders())).collect();
+    matches!(written.step, Step::Leave(..)).then(|| next.concat())
 }
 
 /// An hour at least after the end of the leases that the step gave; if it has to be moved, by another hour.
