@@ -128,9 +128,10 @@ impl Contender {
         waiting
     }
 
-    /// Sees to it that there is a task.
-    pub(crate) fn keep_running(self: &Arc<Self>, runtime: &Handle) {
+    /// Sees to it that there is a task, and that it looks whether the manager was shut down.
+    pub(crate) fn wake(self: &Arc<Self>, runtime: &Handle) {
         self.keep_running_in(&mut self.state(), runtime);
+        self.changed.notify_one();
     }
 
     fn keep_running_in(self: &Arc<Self>, state: &mut State, runtime: &Handle) {

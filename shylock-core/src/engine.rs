@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub(crate) struct Engine {
     contenders: Mutex<HashMap<Key, Arc<Contender>>>,
     /// Draws the keys of shared claims, which are one each.
     serial: AtomicU64,
-    down: watch::Sender<bool>,
+    down: AtomicBool,
     idle: watch::Sender<()>,
 }
 
@@ -63,7 +63,7 @@ impl Engine {
             settings,
             contenders: Mutex::default(),
             serial: AtomicU64::new(1),
-            down: watch::Sender::new(false),
+            down: AtomicBool::new(false),
             idle: watch::Sender::new(()),
         }
     }
@@ -121,20 +121,14 @@ impl Engine {
     }
 
     pub(crate) fn is_down(&self) -> bool {
-        *self.down.borrow()
-    }
-
-    /// Waits until the manager is shut down.
-    pub(crate) async fn down(&self) {
-        // The sender is `self`, so it is there.
-        let _ = self.down.subscribe().wait_for(|down| *down).await;
+        self.down.load(Ordering::SeqCst)
     }
 
     /// Stops everything and waits until each claim was left, or given up.
     pub(crate) async fn shut_down(&self) -> Result<(), Error> {
         let runtime = self.runtime()?;
         let mut idle = self.idle.subscribe();
-        self.down.send_replace(true);
+        self.down.store(true, Ordering::SeqCst);
         loop {
             let contenders: Vec<_> = self.contenders().values().cloned().collect();
             if contenders.is_empty() {
@@ -142,7 +136,7 @@ impl Engine {
             }
             // A contender whose runtime has ended goes on here.
             for contender in &contenders {
-                contender.keep_running(&runtime);
+                contender.wake(&runtime);
             }
             drop(contenders);
             let _ = idle.changed().await;

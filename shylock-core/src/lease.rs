@@ -1,9 +1,10 @@
 //! For how long a client trusts a claim, on its own monotonic clock.
 
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 /// Why a guard was lost.
@@ -35,9 +36,13 @@ impl fmt::Display for LossReason {
 ///
 /// Nothing has to run for a lease to end: whoever asks compares the clock with the deadline.
 #[derive(Debug)]
-pub(crate) struct Lease(watch::Sender<Term>);
+pub(crate) struct Lease {
+    term: Mutex<Term>,
+    /// Tells those who wait for the end that it has moved.
+    moved: Notify,
+}
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Term {
     /// The store keeps the claim until then at least, by our clock, less the margin.
     deadline: Instant,
@@ -62,55 +67,54 @@ impl Term {
 
 impl Lease {
     pub(crate) fn until(deadline: Instant) -> Self {
-        Self(watch::Sender::new(Term { deadline, limit: None, ended: None }))
+        Self { term: Mutex::new(Term { deadline, limit: None, ended: None }), moved: Notify::new() }
     }
 
     /// Moves the deadline on, unless the lease has ended or the deadline is later already.
     pub(crate) fn extend(&self, deadline: Instant) {
-        self.0.send_if_modified(|term| {
-            let extends = term.loss().is_none() && deadline > term.deadline;
-            if extends {
-                term.deadline = deadline;
-            }
-            extends
-        });
+        self.change(|term| term.deadline = term.deadline.max(deadline));
     }
 
     /// Sets for how long the present guard wants to hold.
     pub(crate) fn limit(&self, limit: Option<(Instant, LossReason)>) {
-        self.0.send_if_modified(|term| {
-            let changes = term.limit != limit && term.loss().is_none();
-            if changes {
-                term.limit = limit;
-            }
-            changes
-        });
+        self.change(|term| term.limit = limit);
     }
 
     /// Ends the lease for this reason, unless it has ended already.
     pub(crate) fn end(&self, reason: LossReason) {
-        self.0.send_if_modified(|term| {
-            let ends = term.loss().is_none();
-            term.ended = term.loss().or(Some(reason));
-            ends
-        });
+        self.change(|term| term.ended = Some(reason));
+    }
+
+    /// Changes what has not ended.
+    fn change(&self, change: impl FnOnce(&mut Term)) {
+        let mut term = self.term();
+        let before = *term;
+        match term.loss() {
+            Some(reason) => term.ended = Some(reason),
+            None => change(&mut term),
+        }
+        let moved = *term != before;
+        drop(term);
+        if moved {
+            self.moved.notify_waiters();
+        }
     }
 
     pub(crate) fn loss(&self) -> Option<LossReason> {
-        self.0.borrow().loss()
+        self.term().loss()
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        self.0.borrow().deadline
+        self.term().deadline
     }
 
     /// Until when the present guard wants to hold, if it wants to end.
     pub(crate) fn wanted_until(&self) -> Option<Instant> {
-        self.0.borrow().limit.map(|(until, _)| until)
+        self.term().limit.map(|(until, _)| until)
     }
 
     pub(crate) fn remaining(&self) -> Duration {
-        let term = *self.0.borrow();
+        let term = *self.term();
         if term.ended.is_some() {
             Duration::ZERO
         } else {
@@ -120,17 +124,21 @@ impl Lease {
 
     /// Waits until the lease has ended.
     pub(crate) async fn lost(&self) -> LossReason {
-        let mut changes = self.0.subscribe();
         loop {
-            let term = *changes.borrow_and_update();
+            // From here on it hears of every move.
+            let moved = self.moved.notified();
+            let term = *self.term();
             if let Some(reason) = term.loss() {
                 return reason;
             }
             tokio::select! {
                 () = sleep_until(term.end().0) => {}
-                // The sender is `self`, so it is there.
-                _ = changes.changed() => {}
+                () = moved => {}
             }
         }
+    }
+
+    fn term(&self) -> MutexGuard<'_, Term> {
+        self.term.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -51,7 +51,12 @@ impl Line {
     }
 
     pub(super) fn pop(&mut self) -> Option<Waiter> {
-        self.0.pop_front()
+        let first = self.0.pop_front();
+        if self.0.is_empty() {
+            // A lock that nobody waits for needs no room for a line.
+            self.0 = VecDeque::new();
+        }
+        first
     }
 
     pub(super) fn remove(&mut self, key: u64) -> bool {

@@ -250,14 +250,17 @@ impl Contender {
 
     /// Watches over a lease while a guard is out.
     async fn watch(self: &Arc<Self>, tenancy: Tenancy) {
-        tokio::select! {
-            reason = tenancy.lease.lost() => self.lose(&tenancy, reason),
-            () = self.given_back() => {}
-            () = self.engine.down() => {
-                tenancy.lease.end(LossReason::ShutDown);
-                self.lose(&tenancy, LossReason::ShutDown);
+        let reason = tokio::select! {
+            reason = tenancy.lease.lost() => reason,
+            () = self.until(|state| !matches!(state.stage, Stage::Held(_))) => {
+                if !self.engine.is_down() {
+                    return;
+                }
+                LossReason::ShutDown
             }
-        }
+        };
+        tenancy.lease.end(reason);
+        self.lose(&tenancy, reason);
     }
 
     fn lose(&self, tenancy: &Tenancy, reason: LossReason) {
@@ -317,19 +320,12 @@ impl Contender {
 
     /// Waits until nobody wants the lock any more.
     async fn unwanted(&self) {
-        tokio::select! {
-            () = self.until(|state| state.line.is_empty()) => {}
-            () = self.engine.down() => {}
-        }
+        self.until(|state| state.line.is_empty()).await;
     }
 
-    /// Waits until the guard that is out was given back to the store.
-    async fn given_back(&self) {
-        self.until(|state| !matches!(state.stage, Stage::Held(_))).await;
-    }
-
+    /// Waits until the state is so, or the manager is shut down.
     async fn until(&self, reached: impl Fn(&State) -> bool) {
-        while !reached(&self.state()) {
+        while !reached(&self.state()) && !self.engine.is_down() {
             self.changed.notified().await;
         }
     }
