@@ -42,7 +42,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// Renews many claims at once; the answers come in the order of `renewals`.
     ///
     /// # Errors
-    /// [`BackendError`]; which of the claims were renewed is then unknown.
+    /// [`BackendError`]; which of the claims were renewed is then unknown. If it is not one that may pass by itself, the
+    /// core renews them in smaller and smaller batches, so that one record that cannot be read harms no other.
     async fn renew(&self, renewals: &[Renewal]) -> Result<Vec<Renewed>, BackendError>;
 
     /// Leaves a queue, at once if `linger` is zero, else after `linger`. To leave twice is no error.
@@ -210,8 +211,9 @@ pub struct ListPage {
 pub struct Wakeup {
     /// Which queue.
     pub lock: LockName,
-    /// The claims that hold since then, as far as the store tells; each was granted, and durably so.
-    pub granted: Vec<ClaimId>,
+    /// The claims that hold since then, each with its token, as far as the store tells; each was granted, and durably
+    /// so. The token tells a claim from one that lapsed and joined again with the same id.
+    pub granted: Vec<(ClaimId, FencingToken)>,
 }
 
 /// What kind of trouble a backend has, for the core to act on.

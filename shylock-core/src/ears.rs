@@ -15,7 +15,7 @@ use tracing::{debug, info};
 
 use crate::attempt::attempt;
 use crate::backend::{Backend, BackendError, Wakeup};
-use crate::claim::{ClaimId, LockName};
+use crate::claim::{ClaimId, FencingToken, LockName};
 use crate::retry::RetryPolicy;
 
 /// One stream of wakeups for the whole manager: opened when somebody first waits, closed when nobody has
@@ -45,8 +45,8 @@ enum Stream {
 /// What a waiting claim hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum News {
-    /// It holds the lock.
-    Granted,
+    /// It holds the lock, by this token.
+    Granted(FencingToken),
     /// Its queue may have moved.
     Look,
 }
@@ -162,8 +162,8 @@ impl Heard {
 
     fn tell(&self, wakeup: &Wakeup) {
         for (claim, speaker) in self.waiting.get(&wakeup.lock).into_iter().flatten() {
-            if wakeup.granted.contains(claim) {
-                let _ = speaker.send(News::Granted);
+            if let Some((_, token)) = wakeup.granted.iter().find(|(granted, _)| granted == claim) {
+                let _ = speaker.send(News::Granted(*token));
             } else if wakeup.granted.is_empty() {
                 let _ = speaker.send(News::Look);
             }

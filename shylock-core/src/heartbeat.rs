@@ -22,6 +22,9 @@ use crate::ttl::Ttl;
 /// The most renewals in one call to the backend.
 const BATCH: usize = 1000;
 
+/// Into so many batches go the claims of those that failed.
+const PARTS: usize = 8;
+
 /// One task that renews each claim at a third of its ttl, until the claim is forgotten or its lease has
 /// ended. A renewal that fails is repeated for as long as the lease lasts.
 pub(crate) struct Heartbeat {
@@ -47,6 +50,17 @@ struct Entry {
     due: Instant,
     /// While renewals fail.
     delays: Option<ExponentialBackoff>,
+    /// It was in a batch that failed in a way that does not pass by itself: perhaps because of it.
+    suspect: bool,
+}
+
+/// A renewal that is due.
+#[derive(Clone)]
+struct Due {
+    renewal: Renewal,
+    /// Until the lease ends.
+    time_left: Duration,
+    suspect: bool,
 }
 
 impl Entry {
@@ -81,7 +95,8 @@ impl Heartbeat {
         sent_at: Instant,
     ) {
         let due = sent_at + ttl.get() / 3;
-        let entry = Entry { lock: lock.clone(), ttl, lease: lease.clone(), due, delays: None };
+        let entry =
+            Entry { lock: lock.clone(), ttl, lease: lease.clone(), due, delays: None, suspect: false };
         let mut beat = self.beat();
         beat.claims.insert(claim, entry);
         if beat.task.as_ref().is_none_or(JoinHandle::is_finished) {
@@ -118,16 +133,18 @@ impl Heartbeat {
     }
 
     async fn renew_due(self: &Arc<Self>) {
-        let due = self.due();
+        let (suspects, others): (Vec<_>, Vec<_>) = self.due().into_iter().partition(|due| due.suspect);
+        // One record that nobody can read must not cost the others their leases: smaller and smaller batches find it.
+        let few = suspects.len().div_ceil(PARTS).clamp(1, BATCH);
         let mut batches = JoinSet::new();
-        for batch in due.chunks(BATCH) {
+        for batch in others.chunks(BATCH).chain(suspects.chunks(few)) {
             batches.spawn(self.clone().renew(batch.to_vec()));
         }
         while batches.join_next().await.is_some() {}
     }
 
     /// The claims that are due, and those that soon will be, so that beats fall together.
-    fn due(&self) -> Vec<(Renewal, Duration)> {
+    fn due(&self) -> Vec<Due> {
         let now = Instant::now();
         let mut beat = self.beat();
         let mut due = Vec::new();
@@ -138,16 +155,16 @@ impl Heartbeat {
             entry.due = now + entry.ttl.get() / 3;
             if !entry.lasts() {
                 let renewal = Renewal { lock: entry.lock.clone(), claim: *claim, ttl: entry.wanted(now) };
-                due.push((renewal, entry.lease.remaining()));
+                due.push(Due { renewal, time_left: entry.lease.remaining(), suspect: entry.suspect });
             }
         }
         due
     }
 
-    async fn renew(self: Arc<Self>, batch: Vec<(Renewal, Duration)>) {
+    async fn renew(self: Arc<Self>, batch: Vec<Due>) {
         // Half of the time that is left, so that there is time for another attempt.
-        let time_left = batch.iter().map(|(_, left)| *left).min().unwrap_or_default() / 2;
-        let renewals: Vec<Renewal> = batch.iter().map(|(renewal, _)| renewal.clone()).collect();
+        let time_left = batch.iter().map(|due| due.time_left).min().unwrap_or_default() / 2;
+        let renewals: Vec<Renewal> = batch.into_iter().map(|due| due.renewal).collect();
         let sent_at = Instant::now();
         let answer = attempt(self.retry.attempt_within(time_left), {
             let (backend, renewals) = (self.backend.clone(), renewals.clone());
@@ -155,12 +172,10 @@ impl Heartbeat {
         })
         .await;
         match answer {
-            Ok(answers) => self.note_answers(&renewals, &answers, sent_at),
-            // One record that nobody can read must not cost the others their leases.
-            Err(error) if error.kind() == BackendErrorKind::Broken && batch.len() > 1 => {
-                let (one, other) = batch.split_at(batch.len() / 2);
-                Box::pin(self.clone().renew(one.to_vec())).await;
-                Box::pin(self.renew(other.to_vec())).await;
+            Ok(answers) if answers.len() == renewals.len() => self.note_answers(&renewals, &answers, sent_at),
+            Ok(_) => {
+                let message = "the backend has not answered every renewal";
+                self.note_failure(&renewals, &BackendError::new(BackendErrorKind::Broken, message));
             }
             Err(error) => self.note_failure(&renewals, &error),
         }
@@ -172,7 +187,7 @@ impl Heartbeat {
             let Some(entry) = beat.claims.get_mut(&renewal.claim) else { continue };
             match answer {
                 Renewed::Extended => {
-                    entry.delays = None;
+                    (entry.delays, entry.suspect) = (None, false);
                     entry.lease.extend(sent_at + entry.ttl.trusted_of(renewal.ttl));
                 }
                 Renewed::Gone => {
@@ -194,6 +209,7 @@ impl Heartbeat {
             } else {
                 debug!(lock = %renewal.lock, %error, "a renewal failed again");
             }
+            entry.suspect |= !error.is_retryable();
             let delays = entry.delays.get_or_insert_with(|| self.retry.delays());
             // Never so late that the lease ends before the next attempt.
             let delay = delays.next().unwrap_or_default().min(entry.lease.remaining() / 4);

@@ -106,7 +106,7 @@ impl Backend for MemoryBackend {
         let (mut content, now) = self.open();
         let queue = content.queue(lock, now);
         queue.leave(claim, linger, now);
-        let granted: Vec<ClaimId> = queue.granted().iter().map(|claim| claim.id).collect();
+        let granted: Vec<_> = queue.granted().iter().map(|claim| (claim.id, claim.token)).collect();
         if !granted.is_empty() {
             content.wake(&Wakeup { lock: lock.clone(), granted });
         }

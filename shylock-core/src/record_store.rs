@@ -192,10 +192,19 @@ impl<S: RecordStore> RecordBackend<S> {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
-        let written = self.store.store_many(&writes).await?;
+        let written = complete(self.store.store_many(&writes).await?, writes.len())?;
         let too_late = writes.into_iter().zip(written).filter(|(_, written)| !written);
         Ok(too_late.map(|(write, _)| write.lock).collect())
     }
+}
+
+/// A store that answers less than it was asked would make what it left out seem done.
+fn complete<T>(answers: Vec<T>, asked: usize) -> Result<Vec<T>, BackendError> {
+    if answers.len() == asked {
+        return Ok(answers);
+    }
+    let message = format!("the store has answered {} of {asked} requests of a batch", answers.len());
+    Err(BackendError::new(BackendErrorKind::Broken, message))
 }
 
 /// The changed queue, and what is to be written if that is anything.
@@ -227,7 +236,7 @@ impl<S: RecordStore> Backend for RecordBackend<S> {
         self.update(&request.lock, |queue, now| queue.join(request, now)).await
     }
 
-    /// A record that cannot be read, or that others keep changing, is an error once all others have been written.
+    /// A record that cannot be decoded, or that others keep changing, is an error once all others have been written.
     async fn renew(&self, renewals: &[Renewal]) -> Result<Vec<Renewed>, BackendError> {
         // Claims of one lock share its record, and so a write.
         let mut of_lock = BTreeMap::<&LockName, Vec<usize>>::new();
@@ -242,7 +251,8 @@ impl<S: RecordStore> Backend for RecordBackend<S> {
                 break;
             }
             let mut writes = Vec::new();
-            for (lock, loaded) in locks.iter().zip(self.store.load_many(&locks).await?) {
+            let loaded = complete(self.store.load_many(&locks).await?, locks.len())?;
+            for (lock, loaded) in locks.iter().zip(loaded) {
                 let renew = |queue: &mut Queue, now| {
                     for &i in &of_lock[lock] {
                         answers[i] = queue.renew(renewals[i].claim, renewals[i].ttl, now);

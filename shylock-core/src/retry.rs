@@ -69,8 +69,8 @@ impl RetryPolicy {
 
     /// Makes a call, and repeats it as the policy says while its error may pass; an error that stays is the answer.
     ///
-    /// The core does so with every step. Use it to open a store that may be changing its primary just now
-    /// (`shylock::open` does):
+    /// The limit of each call is the caller's business. Use it to open a store that may be changing its primary just
+    /// now (`shylock::open` does):
     ///
     /// ```
     /// use shylock_core::{BackendError, RetryPolicy, memory::MemoryBackend};

@@ -29,7 +29,7 @@
 //!     owner: { host: "web-1", pid: 4711, label: "invoices" }
 //!   }],
 //!   at: ISODate("..."),                  // the last change
-//!   granted: "...",                      // the ids of those who hold since a claim left; only then
+//!   next: "...",                         // who comes next since a claim left; only then
 //!   purgeAt: ISODate("...")              // when the TTL index may delete the document
 //! }
 //! ```

@@ -116,7 +116,7 @@ fn extended(claim: ClaimId, ttl: Duration) -> Document {
 /// rarely, because that costs the server a change of its index.
 fn purge_at(lease: Duration, retention: Duration) -> Document {
     let needed = now_plus(millis(lease.saturating_add(retention)));
-    let later = now_plus(millis(lease.saturating_add(retention * 2)));
+    let later = now_plus(millis(lease.saturating_add(retention.saturating_mul(2))));
     doc! { "$cond": [{ "$lt": ["$purgeAt", needed] }, later, "$purgeAt"] }
 }
 
@@ -143,13 +143,15 @@ fn owner(owner: &Owner) -> Document {
     document
 }
 
-/// The claims that may hold after a leave, each with its id and how many holders it allows: the first one alone if it
-/// is exclusive, else all. [`wakeup`](crate::wakeup) makes of it who holds. A string, because a change stream may tell
+/// The claims that may hold after a leave, as many as the first one allows, each with its id, how many holders it allows,
+/// and its token. [`wakeup`](crate::wakeup) makes of it who holds. A string, because a change stream may tell
 /// of an array only which places in it are new.
 fn next() -> Document {
-    let is_exclusive = doc! { "$eq": [{ "$first": "$claims.max" }, 1] };
-    let claims = doc! { "$cond": [is_exclusive, { "$slice": ["$claims", 1] }, "$claims"] };
-    let longer = doc! { "$concat": ["$$value", "$$this.id", " ", { "$toString": "$$this.max" }, " "] };
+    // The server counts the parts of arrays in 32 bits.
+    let most = doc! { "$min": [{ "$first": "$claims.max" }, i32::MAX] };
+    let claims = doc! { "$slice": ["$claims", most] };
+    let word = |field: &str| doc! { "$toString": format!("$$this.{field}") };
+    let longer = doc! { "$concat": ["$$value", "$$this.id", " ", word("max"), " ", word("token"), " "] };
     doc! { "$reduce": { "input": claims, "initialValue": "", "in": longer } }
 }
 

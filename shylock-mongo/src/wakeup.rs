@@ -9,7 +9,7 @@ use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use mongodb::change_stream::ChangeStream;
 use shylock_core::queue::granted_count;
-use shylock_core::{BackendError, BackendErrorKind, ClaimId, LockName, Mode, Wakeup};
+use shylock_core::{BackendError, BackendErrorKind, ClaimId, FencingToken, LockName, Mode, Wakeup};
 use tracing::{debug, warn};
 
 use crate::error;
@@ -81,26 +81,31 @@ impl Stream for Wakeups {
 
 fn wakeup(event: &Document) -> Option<Wakeup> {
     let name = event.get_document("documentKey").ok()?.get_str("_id").ok()?;
-    Some(Wakeup { lock: LockName::new(name).ok()?, granted: granted(event.get_str("next").ok()?)? })
+    // Whoever cannot be told who holds looks.
+    let granted = event.get_str("next").ok().and_then(granted).unwrap_or_default();
+    Some(Wakeup { lock: LockName::new(name).ok()?, granted })
 }
 
-/// Who holds, of those who come next: an id and how many it allows, and so on.
-fn granted(next: &str) -> Option<Vec<ClaimId>> {
+/// Who holds, of those who come next: an id, how many it allows, and a token, and so on.
+fn granted(next: &str) -> Option<Vec<(ClaimId, FencingToken)>> {
     let words: Vec<&str> = next.split_whitespace().collect();
     let claim = |words: &[&str]| match words {
-        [id, max] => Some((id.parse().ok()?, Mode::Shared { max: max.parse().ok()? })),
+        [id, max, token] => {
+            let grant = (id.parse().ok()?, FencingToken::new(token.parse().ok()?));
+            Some((grant, Mode::Shared { max: max.parse().ok()? }))
+        }
         _ => None,
     };
-    let claims: Vec<(ClaimId, Mode)> = words.chunks(2).map(claim).collect::<Option<_>>()?;
+    let claims: Vec<_> = words.chunks(3).map(claim).collect::<Option<_>>()?;
     let count = granted_count(claims.iter().map(|(_, mode)| *mode));
-    Some(claims[..count].iter().map(|(id, _)| *id).collect())
+    Some(claims[..count].iter().map(|(grant, _)| *grant).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn heard(next: &str) -> Option<Vec<ClaimId>> {
+    fn heard(next: &str) -> Option<Vec<(ClaimId, FencingToken)>> {
         let event = doc! { "_id": {}, "documentKey": { "_id": "a b" }, "next": next };
         let wakeup = wakeup(&event)?;
         assert_eq!(wakeup.lock.as_str(), "a b");
@@ -110,9 +115,12 @@ mod tests {
     #[test]
     fn an_event_names_those_who_hold() {
         let [a, b, c] = [(); 3].map(|()| ClaimId::random());
-        assert_eq!(heard(&format!("{a} 1 ")), Some(vec![a]));
-        assert_eq!(heard(&format!("{a} 2 {b} 2 {c} 2 ")), Some(vec![a, b]));
-        assert_eq!(heard(&format!("{a} 4294967295 {b} 1 {c} 4294967295 ")), Some(vec![a]));
+        let grants = |claims: &[(ClaimId, u64)]| {
+            Some(claims.iter().map(|(id, token)| (*id, FencingToken::new(*token))).collect::<Vec<_>>())
+        };
+        assert_eq!(heard(&format!("{a} 1 7 ")), grants(&[(a, 7)]));
+        assert_eq!(heard(&format!("{a} 2 7 {b} 2 8 {c} 2 9 ")), grants(&[(a, 7), (b, 8)]));
+        assert_eq!(heard(&format!("{a} 4294967295 7 {b} 1 8 {c} 4294967295 9 ")), grants(&[(a, 7)]));
         assert_eq!(heard(""), Some(vec![]));
     }
 
@@ -120,7 +128,11 @@ mod tests {
     fn what_is_no_event_of_ours_is_passed_over() {
         assert_eq!(wakeup(&doc! {}), None);
         assert_eq!(wakeup(&doc! { "documentKey": { "_id": 7 }, "next": "" }), None);
-        assert_eq!(heard("x 1"), None);
-        assert_eq!(heard(&ClaimId::random().to_string()), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_nobody() {
+        assert_eq!(heard("x 1 2"), Some(vec![]));
+        assert_eq!(heard(&format!("{} 1 ", ClaimId::random())), Some(vec![]));
     }
 }

@@ -53,7 +53,7 @@ fn label(value: f64, unit: &str) -> String {
 fn color(contestant: Contestant) -> &'static str {
     match contestant {
         Contestant::Shylock => "#c2410c",
-        Contestant::Bare | Contestant::BareWrite => "#475569",
+        Contestant::Bare | Contestant::BareWrite | Contestant::BareWriteInARow => "#475569",
         _ => "#94a3b8",
     }
 }

@@ -39,6 +39,6 @@ async fn delays_the_others_by_at_most_its_ttl() {
     let guard = waiting.await.expect("no panic").expect("the lock is free after the ttl");
     let delay = killed_at.elapsed();
     // What a busy machine adds.
-    assert!(delay < TTL + Duration::from_millis(500), "{delay:?}");
+    assert!(delay < TTL + Duration::from_secs(5), "{delay:?}");
     guard.release().await.expect("released");
 }

@@ -16,6 +16,7 @@ async fn has_begun(server: &PrivateServer, database: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_primary_loses_no_increment() {
     let mut server = PrivateServer::start(Topology::ThreeNodes).await;
+    let primary = server.primary().await;
     let url = server.url().replacen("/?", "/failover?", 1);
     let mut counter = command(env!("CARGO_BIN_EXE_counter"), &url);
     counter.args(["4", "2", "2000"]);
@@ -27,7 +28,6 @@ async fn a_killed_primary_loses_no_increment() {
         assert!(Instant::now() < deadline, "the counter does not get going");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let primary = server.primary().await;
     server.kill(primary);
     assert!(!running.is_finished(), "the primary was killed too late for this test to mean anything");
 

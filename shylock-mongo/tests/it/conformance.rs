@@ -1,5 +1,7 @@
 //! The suite that every backend runs.
 
+use std::time::Duration;
+
 use shylock_core::conformance::Harness;
 use shylock_mongo::MongoBackend;
 use shylock_testing::mongo::{MongoServer, TestDatabase, Topology};
@@ -24,6 +26,10 @@ impl Harness for Store {
         let options = self.server.client_options().await;
         let client = mongodb::Client::with_options(options).expect("a client");
         MongoBackend::new(client.database(self.database.name())).await.expect("a backend")
+    }
+
+    fn ttl(&self) -> Duration {
+        Duration::from_secs(3)
     }
 }
 

@@ -118,13 +118,13 @@ impl Encoding for Fixture {
     }
 }
 
-/// Only a leave writes it down: the first claim if it is exclusive, else all of them.
+/// Only a leave writes it down: as many claims as the first one allows.
 fn expected_next(written: &Written<'_, Stored>) -> Option<String> {
     let claims = &written.queue.claims;
-    let alone = claims.first().is_some_and(|claim| claim.mode.max_holders() == 1);
-    let claims = claims.iter().take(if alone { 1 } else { usize::MAX });
+    let most = claims.first().map_or(0, |claim| claim.mode.max_holders());
+    let claims = claims.iter().take(most as usize);
     let next: Vec<String> =
-        claims.map(|claim| format!("{} {} ", claim.id, claim.mode.max_holders())).collect();
+        claims.map(|claim| format!("{} {} {} ", claim.id, claim.mode.max_holders(), claim.token)).collect();
     matches!(written.step, Step::Leave(..)).then(|| next.concat())
 }
 

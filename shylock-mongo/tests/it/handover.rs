@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use shylock_core::LockManager;
 use shylock_mongo::MongoBackend;
@@ -14,8 +15,10 @@ async fn commands_of(tasks: usize) -> usize {
     let server = MongoServer::shared(Topology::ReplicaSet).await;
     let database = server.database();
     let (client, sent) = counting_client(&server).await;
-    let locks =
-        LockManager::new(MongoBackend::new(client.database(database.name())).await.expect("a backend"));
+    let backend = MongoBackend::new(client.database(database.name())).await.expect("a backend");
+    // One turn is enough for all, on a busy machine too.
+    let turn = Duration::from_secs(3600);
+    let locks = LockManager::builder(backend).turn(turn).build().expect("settings");
 
     let before = sent.load(Ordering::Relaxed);
     // The line forms behind a guard, so that every task has to wait.
@@ -43,6 +46,6 @@ async fn commands_of(tasks: usize) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_tasks_cost_what_one_costs() {
     let (one, hundred) = (commands_of(1).await, commands_of(100).await);
-    // A turn that ends in the middle, on a busy machine, costs a leave and a join.
+    // The stream of wakeups may be opened in one of them, and not in the other.
     assert!(hundred <= one + 4, "{hundred} commands for 100 tasks, {one} for one");
 }

@@ -9,7 +9,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
 use shylock_core::{Backend, ClaimId, Renewal, Renewed};
-use shylock_mongo::MongoBackend;
+use shylock_mongo::{MongoBackend, MongoOptions};
 use shylock_testing::mongo::Topology;
 
 use crate::stored::records;
@@ -136,8 +136,11 @@ async fn a_step_is_one_command() {
 }
 
 #[tokio::test]
-async fn no_lease_is_too_long() {
-    let fixture = Fixture::new(Topology::ReplicaSet).await;
+async fn no_lease_and_no_retention_is_too_long() {
+    let mut fixture = Fixture::new(Topology::ReplicaSet).await;
+    let options = MongoOptions::new().retention(Duration::MAX);
+    fixture.backend =
+        MongoBackend::with_options((*fixture.database).clone(), options).await.expect("a backend");
     let mut request = exclusive("a", ClaimId::random());
     request.ttl = Duration::MAX;
     let century = Duration::from_secs(100 * 365 * 86_400);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::child::{LOCK, Process, TARGET, TTL, manager, this_program};
 use crate::support::{SOON, fresh};
@@ -55,7 +55,7 @@ async fn a_killed_holder_delays_the_others_by_at_most_its_ttl() {
     let killed_at = Instant::now();
     let guard = lock.acquire().await.expect("it is granted");
     // With some time for the look that finds it, on a busy machine.
-    assert!(killed_at.elapsed() < TTL + TTL / 2, "it took {:?}", killed_at.elapsed());
+    assert!(killed_at.elapsed() < TTL + Duration::from_secs(5), "it took {:?}", killed_at.elapsed());
     assert!(guard.fencing_token().get() > token);
 }
 

@@ -23,14 +23,14 @@ async fn private() -> (PrivateServer, Scene) {
 #[tokio::test]
 async fn a_job_whose_store_is_killed_ends_before_its_lease() {
     let (mut server, scene) = private().await;
-    let mut job = scene.job(&["--ttl", "4s"], WRAPPER);
+    let mut job = scene.job(&["--ttl", "8s"], WRAPPER);
     let (child, grandchild) = (scene.line_of("child"), scene.line_of("grandchild"));
 
     let killed_at = Instant::now();
     server.kill(0);
     until("the end of the children", LONG, || !is_alive(&child) && !is_alive(&grandchild));
     // The last renewal was before the server died.
-    assert!(killed_at.elapsed() < Duration::from_secs(4), "gone after {:?}", killed_at.elapsed());
+    assert!(killed_at.elapsed() < Duration::from_secs(8), "gone after {:?}", killed_at.elapsed());
     assert_eq!(job.code(), LOST, "{}", job.log());
     assert!(scene.has("asked"), "it was killed without TERM");
     assert!(job.log().contains("about to be lost"), "{}", job.log());
@@ -61,7 +61,7 @@ async fn a_job_whose_store_comes_back_in_time_goes_on() {
 #[tokio::test]
 async fn a_grandchild_that_ignores_term_is_gone_when_the_next_one_begins() {
     let (mut server, scene) = private().await;
-    let mut holder = scene.job(&["--ttl", "4s"], WRAPPER);
+    let mut holder = scene.job(&["--ttl", "8s"], WRAPPER);
     let grandchild = scene.line_of("grandchild");
     let mut next = scene.job(&["--ttl", "60s"], &format!("{} && echo in > next", is_gone("grandchild")));
     scene.until_queued(2);
@@ -69,7 +69,7 @@ async fn a_grandchild_that_ignores_term_is_gone_when_the_next_one_begins() {
     let paused_at = Instant::now();
     server.pause(0);
     until("the end of the grandchild", LONG, || !is_alive(&grandchild));
-    assert!(paused_at.elapsed() < Duration::from_secs(4), "gone after {:?}", paused_at.elapsed());
+    assert!(paused_at.elapsed() < Duration::from_secs(8), "gone after {:?}", paused_at.elapsed());
     assert_eq!(holder.code(), LOST, "{}", holder.log());
     server.resume(0);
     assert_eq!(next.code(), Some(0), "{}", next.log());
@@ -91,7 +91,7 @@ fn a_job_that_reaches_its_limit_is_gone_when_the_next_one_begins() {
 #[test]
 fn an_evicted_job_is_killed() {
     let scene = Scene::sqlite();
-    let mut job = scene.job(&["--ttl", "1s"], WRAPPER);
+    let mut job = scene.job(&["--ttl", "4s"], WRAPPER);
     let grandchild = scene.line_of("grandchild");
     let claim = scene.queue()[0]["claim"].as_str().expect("a claim").to_owned();
     let evicted = scene.output(&["evict", "lock", &claim]);

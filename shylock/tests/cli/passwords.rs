@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::support::{Scene, bare, ps, text, wait_for};
 
@@ -42,6 +43,20 @@ fn a_password_on_the_command_line_is_warned_of() {
     let (code, text) = said(bare().args(["--url", "mongodb://joe:s3cr%2Ft@127.0.0.1:1/locks?notAnOption=1"]));
     assert_eq!(code, Some(78), "{text}");
     assert!(text.contains("warning") && text.contains("SHYLOCK_PASSWORD"), "{text}");
+    is_silent(&text);
+}
+
+#[test]
+fn a_store_that_cannot_be_reached_is_given_up_in_time_and_its_password_not_shown() {
+    let url = "mongodb://joe@127.0.0.1:1/locks?serverSelectionTimeoutMS=100";
+    let begun = Instant::now();
+    let mut command = bare();
+    command.args(["-vv", "run", "--no-wait", "lock", "--", "true"]).env("SHYLOCK_URL", url);
+    let output = command.env("SHYLOCK_PASSWORD", SECRET).output().expect("it runs");
+    let text = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(69), "{text}");
+    assert!(text.contains("does not answer"), "{text}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "after {:?}", begun.elapsed());
     is_silent(&text);
 }
 

@@ -159,7 +159,7 @@ fn a_suspended_job_that_has_lost_its_lock_does_not_wake_up() {
     let scene = Scene::sqlite();
     let mut session = Session::begin(&scene, "bash --norc -i");
     let script = "echo $$ > child; while :; do sleep 0.02; [ -e gate ] && echo x > never; done";
-    session.press(&format!("$SHYLOCK run --ttl 1s lock -- sh -c '{script}'\n"));
+    session.press(&format!("$SHYLOCK run --ttl 4s lock -- sh -c '{script}'\n"));
     let child = scene.line_of("child");
     session.press("\x1a");
     session.until_shown("Stopped");

@@ -18,13 +18,17 @@ async fn ears<B: Backend>(probe: &Probe<B>) -> Option<Ears> {
     probe.backend.wakeups().await.expect("wakeups can be opened")
 }
 
+fn names(wakeup: &Wakeup, claim: ClaimId) -> bool {
+    wakeup.granted.iter().any(|(id, _)| *id == claim)
+}
+
 /// Listens until a wakeup names this claim as one that holds; others may come before it.
 async fn hears(ears: &mut Ears, lock: &LockName, claim: ClaimId) {
     let heard = async {
         loop {
             let next = poll_fn(|cx| Pin::new(&mut *ears).poll_next(cx)).await;
             let wakeup = next.expect("the stream of wakeups goes on");
-            if wakeup.lock == *lock && wakeup.granted.contains(&claim) {
+            if wakeup.lock == *lock && names(&wakeup, claim) {
                 return;
             }
         }
@@ -81,9 +85,24 @@ pub async fn no_wakeup_names_a_claim_that_waits<H: Harness>(harness: &H) {
     lock.leave(holder).await;
     loop {
         let wakeup = poll_fn(|cx| Pin::new(&mut ears).poll_next(cx)).await.expect("the stream goes on");
-        assert!(!wakeup.granted.contains(&last) && !wakeup.granted.contains(&leaver), "{wakeup:?}");
-        if wakeup.granted.contains(&next) {
+        assert!(!names(&wakeup, last) && !names(&wakeup, leaver), "{wakeup:?}");
+        if names(&wakeup, next) {
             break;
+        }
+    }
+}
+
+pub async fn a_wakeup_tells_the_token_of_the_holder<H: Harness>(harness: &H) {
+    let lock = Probe::open(harness, "lock").await;
+    let Some(mut ears) = ears(&lock).await else { return };
+    let (holder, waiter) = (lock.join(Exclusive).await, lock.join(Exclusive).await);
+    lock.leave(holder).await;
+    let token = lock.queue().await.granted_token(waiter).expect("it holds");
+    loop {
+        let wakeup = poll_fn(|cx| Pin::new(&mut ears).poll_next(cx)).await.expect("the stream goes on");
+        if names(&wakeup, waiter) {
+            assert!(wakeup.granted.contains(&(waiter, token)), "{wakeup:?} instead of {token}");
+            return;
         }
     }
 }

@@ -58,7 +58,7 @@ pub(crate) async fn evict(store: &Store, name: &str, claim: ClaimId, voice: &Voi
 }
 
 async fn manager(store: &Store, voice: &Voice) -> Result<LockManager, Failure> {
-    Ok(LockManager::new(store::open(store, voice).await?))
+    Ok(LockManager::new(store::open(store, None, voice).await?))
 }
 
 fn print_json(value: &impl Serialize) -> Result<(), Failure> {

@@ -18,6 +18,8 @@ use crate::waiting::{self, Entered};
 
 /// How long the end may take when it is asked for and the store does not answer: the lease ends by itself.
 const LEAVING: Duration = Duration::from_secs(3);
+/// A store may be slow to open where nobody wants to wait.
+const LEAST_PATIENCE: Duration = Duration::from_secs(5);
 /// Clocks are read one after the other.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -26,7 +28,7 @@ pub(crate) async fn run(store: &Store, run: &Run, voice: &Voice) -> Result<u8, F
     let opened = tokio::select! {
         biased;
         signal = signals.ending() => return Ok(by(signal)),
-        opened = store::open(store, voice) => opened?,
+        opened = store::open(store, patience(run), voice) => opened?,
     };
     let locks = LockManager::new(opened);
     let code = match waiting::enter(&locks, run, &mut signals, voice).await {
@@ -38,6 +40,11 @@ pub(crate) async fn run(store: &Store, run: &Run, voice: &Voice) -> Result<u8, F
     // The claim leaves the queue in the background, and that ends with this process.
     let _ = timeout(LEAVING, locks.shutdown()).await;
     code
+}
+
+/// How long the store may take to be reached: not much longer than the lock is waited for.
+fn patience(run: &Run) -> Option<Duration> {
+    if run.no_wait { Some(LEAST_PATIENCE) } else { run.wait.map(|wait| wait.max(LEAST_PATIENCE)) }
 }
 
 /// The lock is held.

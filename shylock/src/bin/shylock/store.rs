@@ -4,17 +4,45 @@ use std::env;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shylock::Backend;
+use tokio::time::timeout;
 
 use crate::args::Store;
 use crate::exit::{Code, Failure};
 use crate::password;
 use crate::say::Voice;
 
-pub(crate) async fn open(store: &Store, voice: &Voice) -> Result<Arc<dyn Backend>, Failure> {
-    Ok(shylock::open(&url(store, voice)?).await?)
+/// Then the store is said not to answer.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// Opens the store, and tries again while it cannot be reached: for so long, or as long as the library does.
+pub(crate) async fn open(
+    store: &Store,
+    patience: Option<Duration>,
+    voice: &Voice,
+) -> Result<Arc<dyn Backend>, Failure> {
+    let url = url(store, voice)?;
+    let mut opening = pin!(shylock::open(&url));
+    let opened = if let Ok(opened) = timeout(SILENCE, &mut opening).await {
+        opened
+    } else {
+        voice.note("the store does not answer; it is tried again");
+        let left = patience.map_or(Duration::MAX, |patience| patience.saturating_sub(SILENCE));
+        timeout(left, opening).await.map_err(|_| {
+            let message =
+                "the store could not be reached in the time that there was; look after it, or wait longer";
+            Failure::new(Code::Unavailable, message)
+        })?
+    };
+    let store = opened?;
+    // It is not dropped before the process ends: the MongoDB driver then ends its sessions in the background, and if the
+    // runtime ends at that moment it panics, which nobody who calls a command should have to read.
+    std::mem::forget(store.clone());
+    Ok(store)
 }
 
 fn url(store: &Store, voice: &Voice) -> Result<String, Failure> {
