@@ -22,7 +22,7 @@ use crate::ttl::Ttl;
 /// The most renewals in one call to the backend.
 const BATCH: usize = 1000;
 
-/// Into so many batches go the claims of those that failed.
+/// The claims of batches that failed are renewed in so many parts.
 const PARTS: usize = 8;
 
 /// One task that renews each claim at a third of its ttl, until the claim is forgotten or its lease has

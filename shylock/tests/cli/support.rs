@@ -104,9 +104,16 @@ impl Scene {
     }
 }
 
+/// A program that ignores no signal, though these tests may have been started so, for instance in the background.
+pub(crate) fn heeding_signals(program: &str) -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal", program]);
+    command
+}
+
 /// The command without what the environment of the test says.
 pub(crate) fn bare() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_shylock"));
+    let mut command = heeding_signals(env!("CARGO_BIN_EXE_shylock"));
     for name in ["URL", "PASSWORD", "PASSWORD_FILE"] {
         command.env_remove(format!("SHYLOCK_{name}"));
     }

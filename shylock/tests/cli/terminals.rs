@@ -1,11 +1,11 @@
 //! On a terminal and not: what is shown, and who has the keyboard.
 
 use std::io::{Read as _, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::support::{LONG, Scene, is_alive, until, wait_for};
+use crate::support::{LONG, Scene, heeding_signals, is_alive, until, wait_for};
 
 /// A command on a pseudo-terminal, by script(1).
 struct Session {
@@ -15,7 +15,7 @@ struct Session {
 
 impl Session {
     fn begin(scene: &Scene, command: &str) -> Self {
-        let mut script = Command::new("script");
+        let mut script = heeding_signals("script");
         script.args(["-qefc", command, "/dev/null"]).current_dir(scene.path(""));
         script
             .env("SHYLOCK_URL", scene.url())
