@@ -27,10 +27,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    println!("{}", emulator.url());
-    // What a real server logs, for those who wait for that.
-    println!("The emulator is ready for business. Have fun!");
-    let _ = std::io::stdout().flush();
+    // The second line is what a real server logs, for those who wait for that; others read only the first one, and
+    // then close the pipe.
+    let ready = format!("{}\nThe emulator is ready for business. Have fun!\n", emulator.url());
+    let _ = std::io::stdout().write_all(ready.as_bytes());
     loop {
         std::thread::park();
     }
