@@ -27,10 +27,8 @@ pub(crate) fn join(request: &JoinRequest, retention: Duration) -> Vec<Document> 
     if request.only_if_granted {
         appended = doc! { "$cond": [is_granted_at_the_tail(request.mode), appended, "$claims"] };
     }
-    let mut look = live(claims_where(is_live()));
-    look.insert("purgeAt", purge_at(ttl, retention));
     let join = vec![
-        doc! { "$set": look },
+        look(ttl, retention),
         doc! { "$set": { "claims": { "$cond": [is_in(claim), extended(claim, ttl), appended] } } },
         // A new claim has the greatest token.
         doc! { "$set": { "ticket": { "$max": ["$ticket", { "$last": "$claims.token" }, 0_i64] } } },
@@ -57,10 +55,8 @@ fn unless_refused(claim: ClaimId, join: Vec<Document>) -> Vec<Document> {
 pub(crate) fn renew(claim: ClaimId, ttl: Duration, retention: Duration) -> Vec<Document> {
     // No number. `$type` is there because the server works out constants, and fails, in advance.
     let fail = doc! { "$toInt": { "$concat": ["gone, in ", { "$type": "$claims" }] } };
-    let mut look = live(claims_where(is_live()));
-    look.insert("purgeAt", purge_at(ttl, retention));
     vec![
-        doc! { "$set": look },
+        look(ttl, retention),
         doc! { "$set": { "claims": { "$cond": [is_in(claim), extended(claim, ttl), fail] } } },
     ]
 }
@@ -75,12 +71,17 @@ pub(crate) fn leave(claim: ClaimId, linger: Duration, retention: Duration) -> Ve
     }
     let ending = doc! { "$mergeObjects": ["$$this", { "expiresAt": now_plus(millis(linger)) }] };
     let claims = doc! { "$map": { "input": "$claims", "in": { "$cond": [is_other, "$$this", ending] } } };
-    let mut look = live(claims_where(is_live()));
-    look.insert("purgeAt", purge_at(linger, retention));
-    vec![doc! { "$set": look }, doc! { "$set": { "claims": claims } }, note]
+    vec![look(linger, retention), doc! { "$set": { "claims": claims } }, note]
 }
 
-/// What every step does first: only these claims are left, at this time. Who came next is no longer true.
+/// What a step does first that gives a lease: the claims that have lapsed go, and the record is kept for longer.
+fn look(lease: Duration, retention: Duration) -> Document {
+    let mut look = live(claims_where(is_live()));
+    look.insert("purgeAt", purge_at(lease, retention));
+    doc! { "$set": look }
+}
+
+/// What every step begins with: only these claims are left, at this time. Who came next is no longer true.
 fn live(claims: Document) -> Document {
     doc! { "claims": claims, "at": "$$NOW", "next": "$$REMOVE" }
 }
