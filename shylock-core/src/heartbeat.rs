@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use crate::attempt::attempt;
-use crate::backend::{Backend, BackendError, BackendErrorKind, Renewal, Renewed};
+use crate::backend::{Backend, BackendError, Renewal, Renewed};
 use crate::claim::{ClaimId, LockName};
 use crate::lease::{Lease, LossReason};
 use crate::retry::RetryPolicy;
@@ -172,11 +172,8 @@ impl Heartbeat {
         })
         .await;
         match answer {
-            Ok(answers) if answers.len() == renewals.len() => self.note_answers(&renewals, &answers, sent_at),
-            Ok(_) => {
-                let message = "the backend has not answered every renewal";
-                self.note_failure(&renewals, &BackendError::new(BackendErrorKind::Broken, message));
-            }
+            // What is not answered is not extended.
+            Ok(answers) => self.note_answers(&renewals, &answers, sent_at),
             Err(error) => self.note_failure(&renewals, &error),
         }
     }

@@ -7,7 +7,7 @@ use futures_core::stream::{BoxStream, Stream};
 
 use crate::backend::Wakeup;
 use crate::claim::Mode::Exclusive;
-use crate::claim::{ClaimId, LockName};
+use crate::claim::{ClaimId, FencingToken, LockName};
 use crate::conformance::probe::{Probe, READER};
 use crate::conformance::wait::SOON;
 use crate::conformance::{Backend, Harness};
@@ -18,22 +18,24 @@ async fn ears<B: Backend>(probe: &Probe<B>) -> Option<Ears> {
     probe.backend.wakeups().await.expect("wakeups can be opened")
 }
 
-fn names(wakeup: &Wakeup, claim: ClaimId) -> bool {
-    wakeup.granted.iter().any(|(id, _)| *id == claim)
+/// The token of this claim, if the wakeup names it as one that holds.
+fn token_in(wakeup: &Wakeup, claim: ClaimId) -> Option<FencingToken> {
+    wakeup.granted.iter().find(|(id, _)| *id == claim).map(|(_, token)| *token)
 }
 
-/// Listens until a wakeup names this claim as one that holds; others may come before it.
-async fn hears(ears: &mut Ears, lock: &LockName, claim: ClaimId) {
+/// Listens until a wakeup names this claim as one that holds, and answers its token; others may come before it.
+async fn hears(ears: &mut Ears, lock: &LockName, claim: ClaimId) -> FencingToken {
     let heard = async {
         loop {
             let next = poll_fn(|cx| Pin::new(&mut *ears).poll_next(cx)).await;
             let wakeup = next.expect("the stream of wakeups goes on");
-            if wakeup.lock == *lock && names(&wakeup, claim) {
-                return;
+            if let Some(token) = token_in(&wakeup, claim).filter(|_| wakeup.lock == *lock) {
+                return token;
             }
         }
     };
-    assert!(tokio::time::timeout(SOON, heard).await.is_ok(), "no wakeup named the new holder of {lock:?}");
+    let heard = tokio::time::timeout(SOON, heard).await;
+    heard.unwrap_or_else(|_| panic!("no wakeup named the new holder of {lock:?}"))
 }
 
 pub async fn a_leave_that_grants_wakes_the_new_holder<H: Harness>(harness: &H) {
@@ -85,8 +87,8 @@ pub async fn no_wakeup_names_a_claim_that_waits<H: Harness>(harness: &H) {
     lock.leave(holder).await;
     loop {
         let wakeup = poll_fn(|cx| Pin::new(&mut ears).poll_next(cx)).await.expect("the stream goes on");
-        assert!(!names(&wakeup, last) && !names(&wakeup, leaver), "{wakeup:?}");
-        if names(&wakeup, next) {
+        assert!([last, leaver].into_iter().all(|claim| token_in(&wakeup, claim).is_none()), "{wakeup:?}");
+        if token_in(&wakeup, next).is_some() {
             break;
         }
     }
@@ -97,12 +99,6 @@ pub async fn a_wakeup_tells_the_token_of_the_holder<H: Harness>(harness: &H) {
     let Some(mut ears) = ears(&lock).await else { return };
     let (holder, waiter) = (lock.join(Exclusive).await, lock.join(Exclusive).await);
     lock.leave(holder).await;
-    let token = lock.queue().await.granted_token(waiter).expect("it holds");
-    loop {
-        let wakeup = poll_fn(|cx| Pin::new(&mut ears).poll_next(cx)).await.expect("the stream goes on");
-        if names(&wakeup, waiter) {
-            assert!(wakeup.granted.contains(&(waiter, token)), "{wakeup:?} instead of {token}");
-            return;
-        }
-    }
+    let heard = hears(&mut ears, &lock.lock, waiter).await;
+    assert_eq!(lock.queue().await.granted_token(waiter), Some(heard));
 }
