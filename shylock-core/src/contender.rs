@@ -18,10 +18,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::backend::{BackendError, BackendErrorKind};
-use crate::claim::{ClaimId, FencingToken};
 use crate::engine::{Engine, Key};
 use crate::error::Error;
 use crate::lease::{Lease, LossReason};
+use crate::queue::{ClaimId, FencingToken};
 
 use line::{Line, Waiter};
 pub(crate) use line::{Waiting, Want};

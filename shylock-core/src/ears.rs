@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, info};
 
 use crate::attempt::attempt;
-use crate::backend::{Backend, BackendError, Wakeup};
-use crate::claim::{ClaimId, FencingToken, LockName};
+use crate::backend::{Backend, BackendError, Interest, Wakeup};
+use crate::queue::{ClaimId, FencingToken, LockName, ManagerId};
 use crate::retry::RetryPolicy;
 
 /// One stream of wakeups for the whole manager: opened when somebody first waits, closed when nobody has
@@ -23,6 +23,7 @@ use crate::retry::RetryPolicy;
 pub(crate) struct Ears {
     backend: Arc<dyn Backend>,
     retry: RetryPolicy,
+    manager: ManagerId,
     heard: Mutex<Heard>,
 }
 
@@ -55,8 +56,8 @@ pub(crate) enum News {
 const IDLE: Duration = Duration::from_secs(30);
 
 impl Ears {
-    pub(crate) fn new(backend: Arc<dyn Backend>, retry: RetryPolicy) -> Self {
-        Self { backend, retry, heard: Mutex::default() }
+    pub(crate) fn new(backend: Arc<dyn Backend>, retry: RetryPolicy, manager: ManagerId) -> Self {
+        Self { backend, retry, manager, heard: Mutex::default() }
     }
 
     /// Hears for this claim from now on, if and as long as the stream is open.
@@ -70,7 +71,7 @@ impl Ears {
     pub(crate) fn moved(&self, lock: &LockName) {
         let heard = self.heard();
         if heard.stream != Stream::Open {
-            heard.tell(&Wakeup { lock: lock.clone(), granted: Vec::new() });
+            heard.tell(&Wakeup::new(lock.clone(), Vec::new()));
         }
     }
 
@@ -108,8 +109,8 @@ impl Ears {
     }
 
     async fn connect(&self) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError> {
-        let backend = self.backend.clone();
-        attempt(self.retry.attempt_within(IDLE), async move { backend.wakeups().await }).await
+        let (backend, interest) = (self.backend.clone(), Interest::new(self.manager));
+        attempt(self.retry.attempt_within(IDLE), async move { backend.wakeups(&interest).await }).await
     }
 
     /// Passes wakeups on until the stream ends (`Some`) or nobody has listened for a while (`None`).
@@ -162,9 +163,9 @@ impl Heard {
 
     fn tell(&self, wakeup: &Wakeup) {
         for (claim, speaker) in self.waiting.get(&wakeup.lock).into_iter().flatten() {
-            if let Some((_, token)) = wakeup.granted.iter().find(|(granted, _)| granted == claim) {
+            if let Some((_, token)) = wakeup.holders.iter().find(|(granted, _)| granted == claim) {
                 let _ = speaker.send(News::Granted(*token));
-            } else if wakeup.granted.is_empty() {
+            } else if wakeup.holders.is_empty() {
                 let _ = speaker.send(News::Look);
             }
         }

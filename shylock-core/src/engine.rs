@@ -10,11 +10,11 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::backend::Backend;
-use crate::claim::{LockName, Mode, Owner};
 use crate::contender::Contender;
 use crate::ears::Ears;
 use crate::error::{Error, ErrorKind};
 use crate::heartbeat::Heartbeat;
+use crate::queue::{ClaimId, LockName, ManagerId, Mode, Owner};
 use crate::retry::RetryPolicy;
 use crate::ttl::Ttl;
 
@@ -39,6 +39,7 @@ pub(crate) struct Engine {
     contenders: Mutex<HashMap<Key, Arc<Contender>>>,
     /// Draws the keys of shared claims, which are one each.
     serial: AtomicU64,
+    manager: ManagerId,
     down: AtomicBool,
     idle: watch::Sender<()>,
 }
@@ -56,9 +57,11 @@ pub(crate) struct Key {
 
 impl Engine {
     pub(crate) fn new(backend: Arc<dyn Backend>, settings: Settings) -> Self {
+        let manager = ManagerId::random();
         Self {
             heartbeat: Arc::new(Heartbeat::new(backend.clone(), settings.retry.clone())),
-            ears: Arc::new(Ears::new(backend.clone(), settings.retry.clone())),
+            ears: Arc::new(Ears::new(backend.clone(), settings.retry.clone(), manager)),
+            manager,
             backend,
             settings,
             contenders: Mutex::default(),
@@ -66,6 +69,11 @@ impl Engine {
             down: AtomicBool::new(false),
             idle: watch::Sender::new(()),
         }
+    }
+
+    /// A new id for a claim.
+    pub(crate) fn draw(&self) -> ClaimId {
+        self.manager.claim(self.serial.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The key of a caller that wants this lock.

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::backend::{BackendError, BackendErrorKind};
-use crate::claim::{InvalidName, LockName};
 use crate::lease::LossReason;
+use crate::queue::{InvalidName, LockName};
 
 /// Why a lock could not be acquired, kept, released or looked at.
 ///

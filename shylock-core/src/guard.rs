@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::claim::{ClaimId, FencingToken, LockName};
 use crate::contender::Tenure;
 use crate::error::Error;
 use crate::lease::{Lease, LossReason};
+use crate::queue::{ClaimId, FencingToken, LockName};
 
 /// Holds a lock. Dropped, it gives the lock back in the background; [`release`](LockGuard::release) waits for that.
 ///

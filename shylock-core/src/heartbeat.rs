@@ -13,9 +13,10 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use crate::attempt::attempt;
-use crate::backend::{Backend, BackendError, Renewal, Renewed};
-use crate::claim::{ClaimId, LockName};
+use crate::backend::{Backend, BackendError};
 use crate::lease::{Lease, LossReason};
+use crate::queue::{ClaimId, LockName};
+use crate::queue::{Renewal, Renewed};
 use crate::retry::RetryPolicy;
 use crate::ttl::Ttl;
 

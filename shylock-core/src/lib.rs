@@ -6,7 +6,6 @@ pub mod backend;
 #[cfg(feature = "blocking")]
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
 pub mod blocking;
-mod claim;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod contender;
@@ -21,21 +20,26 @@ mod manager;
 pub mod memory;
 mod polling;
 pub mod queue;
-mod record_store;
+pub mod record_store;
 mod retry;
 mod ttl;
 #[doc = include_str!("../docs/writing-a-backend.md")]
 pub mod writing_a_backend {}
 
-pub use backend::{
-    Backend, BackendError, BackendErrorKind, JoinRequest, ListPage, LiveClaim, Renewal, Renewed, Snapshot,
-    Wakeup,
-};
-pub use claim::{ClaimId, FencingToken, InvalidClaimId, InvalidName, LockName, Mode, Owner};
+pub use backend::{Backend, BackendError, BackendErrorKind, Capabilities, Clock, Interest, ListPage, Wakeup};
 pub use error::{Error, ErrorKind};
 pub use guard::LockGuard;
 pub use lease::LossReason;
 pub use lock::Lock;
 pub use manager::{LockManager, LockManagerBuilder, configure};
-pub use record_store::{Loaded, Record, RecordBackend, RecordStore, Write};
+pub use queue::{
+    ClaimId, FencingToken, InvalidClaimId, InvalidName, InvalidValue, JoinRequest, Left, LiveClaim, LockName,
+    ManagerId, Mode, Owner, Renewal, Renewed, Snapshot, Value, Written,
+};
 pub use retry::RetryPolicy;
+
+/// What the macros and implementations of [`Backend`] need of other crates.
+pub mod reexport {
+    pub use async_trait::async_trait;
+    pub use futures_core::stream::BoxStream;
+}

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::claim::{LockName, Mode};
 use crate::contender::{Tenure, Waiting, Want};
 use crate::engine::{Engine, Key};
 use crate::error::{Error, ErrorKind};
 use crate::guard::LockGuard;
 use crate::manager::{LockManager, configured};
+use crate::queue::{LockName, Mode};
 use crate::ttl::Ttl;
 
 /// A lock by its name: made by [`LockManager::lock`], or by [`Lock::new`] for the configured manager.

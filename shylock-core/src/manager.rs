@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::attempt::attempt;
-use crate::backend::{Backend, BackendError, ListPage, Snapshot};
-use crate::claim::{ClaimId, LockName, Owner};
+use crate::backend::{Backend, BackendError, ListPage};
 use crate::engine::{Engine, Settings};
 use crate::error::{Error, ErrorKind};
 use crate::lock::{Lock, check_label};
+use crate::queue::Snapshot;
+use crate::queue::{ClaimId, LockName, Owner};
 use crate::retry::RetryPolicy;
 use crate::ttl::Ttl;
 

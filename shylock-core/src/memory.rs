@@ -1,4 +1,4 @@
-//! The store in memory: for tests, for a single process, and as the shortest native backend to read.
+//! The store in memory: for tests, for a single process, and as the shortest native backend.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,13 +11,14 @@ use async_trait::async_trait;
 use futures_core::stream::{BoxStream, Stream};
 use tokio::sync::mpsc;
 
-use crate::backend::{Backend, BackendError, JoinRequest, ListPage, Renewal, Renewed, Snapshot, Wakeup};
-use crate::claim::{ClaimId, LockName};
-use crate::queue::Queue;
+use crate::backend::{Backend, BackendError, Capabilities, Interest, ListPage, Wakeup};
+use crate::queue::{
+    ClaimId, JoinRequest, Left, LockName, Mode, Queue, Renewal, Renewed, Snapshot, Value, Written,
+};
 
-/// A store in the memory of this process. Clones are the same store.
+/// A store in the memory of this process. Clones share the store.
 ///
-/// Managers on clones of one store contend with each other as if they were processes of their own.
+/// Managers on clones of one store compete with each other as managers of different processes do.
 ///
 /// ```
 /// use shylock_core::{LockManager, memory::MemoryBackend};
@@ -43,13 +44,13 @@ struct Store {
 #[derive(Default)]
 struct Content {
     queues: HashMap<LockName, Queue>,
-    /// Sweep when there are so many queues.
+    /// Queues that are not needed any more are removed when there are this many.
     sweep_at: usize,
-    listeners: Vec<mpsc::UnboundedSender<Wakeup>>,
+    listeners: Vec<(Interest, mpsc::UnboundedSender<Wakeup>)>,
 }
 
-/// An empty queue is kept for so long, so that its next token is greater than its last one, whatever
-/// the clock does in between.
+/// How long a queue is kept after it was last needed: its next token is greater than its last one, even if the clock is
+/// set back by less than this.
 const RETENTION: Duration = Duration::from_secs(3600);
 
 impl MemoryBackend {
@@ -58,7 +59,7 @@ impl MemoryBackend {
         Self::with_clock(SystemTime::now)
     }
 
-    /// An empty store on another clock, for instance one that a test moves, or that runs backwards.
+    /// An empty store on another clock, for instance one that a test controls.
     pub fn with_clock(clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Arc::new(Store { clock: Box::new(clock), content: Mutex::default() }))
     }
@@ -76,14 +77,24 @@ impl Content {
     fn queue(&mut self, lock: &LockName, now: u64) -> &mut Queue {
         if self.queues.len() >= self.sweep_at {
             let retention = u64::try_from(RETENTION.as_millis()).unwrap_or(u64::MAX);
-            self.queues.retain(|_, queue| queue.needed_until() + retention > now);
+            let is_needed = |queue: &Queue| {
+                queue.needed_until().is_none_or(|until| until.saturating_add(retention) > now)
+            };
+            self.queues.retain(|_, queue| is_needed(queue));
             self.sweep_at = (self.queues.len() * 2).max(1024);
         }
         self.queues.entry(lock.clone()).or_default()
     }
 
-    fn wake(&mut self, wakeup: &Wakeup) {
-        self.listeners.retain(|listener| listener.send(wakeup.clone()).is_ok());
+    /// Tells the holders of a lock that its queue has moved.
+    fn wake(&mut self, lock: &LockName) {
+        let Some(queue) = self.queues.get(lock) else { return };
+        let holders: Vec<_> = queue.holders().iter().map(|claim| (claim.id, claim.token)).collect();
+        let wakeup = Wakeup::new(lock.clone(), holders).abandoned(queue.abandoned);
+        self.listeners.retain(|(interest, listener)| {
+            let is_open = !listener.is_closed();
+            !interest.selects(&wakeup.holders) && is_open || listener.send(wakeup.clone()).is_ok()
+        });
     }
 }
 
@@ -102,15 +113,28 @@ impl Backend for MemoryBackend {
         Ok(renewals.iter().map(&mut renew).collect())
     }
 
-    async fn leave(&self, lock: &LockName, claim: ClaimId, linger: Duration) -> Result<(), BackendError> {
+    async fn leave(&self, lock: &LockName, claim: ClaimId, linger: Duration) -> Result<Left, BackendError> {
         let (mut content, now) = self.open();
-        let queue = content.queue(lock, now);
-        queue.leave(claim, linger, now);
-        let granted: Vec<_> = queue.granted().iter().map(|claim| (claim.id, claim.token)).collect();
-        if !granted.is_empty() {
-            content.wake(&Wakeup { lock: lock.clone(), granted });
-        }
-        Ok(())
+        let left = content.queue(lock, now).leave(claim, linger, now);
+        content.wake(lock);
+        Ok(left)
+    }
+
+    async fn write(
+        &self,
+        lock: &LockName,
+        claim: ClaimId,
+        value: Option<&Value>,
+    ) -> Result<Written, BackendError> {
+        let (mut content, now) = self.open();
+        Ok(content.queue(lock, now).write(claim, value.cloned(), now))
+    }
+
+    async fn downgrade(&self, lock: &LockName, claim: ClaimId, mode: Mode) -> Result<Written, BackendError> {
+        let (mut content, now) = self.open();
+        let written = content.queue(lock, now).downgrade(claim, mode, now);
+        content.wake(lock);
+        Ok(written)
     }
 
     async fn queue(&self, lock: &LockName) -> Result<Snapshot, BackendError> {
@@ -130,10 +154,14 @@ impl Backend for MemoryBackend {
         Ok(names)
     }
 
-    async fn wakeups(&self) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError> {
-        let (speaker, listener) = mpsc::unbounded_channel();
-        self.open().0.listeners.push(speaker);
-        Ok(Some(Box::pin(Wakeups(listener))))
+    async fn wakeups(&self, interest: &Interest) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.open().0.listeners.push((interest.clone(), sender));
+        Ok(Some(Box::pin(Wakeups(receiver))))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().durable(false).wakeups(true)
     }
 }
 

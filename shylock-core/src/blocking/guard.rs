@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::manager::LockManager;
-use crate::claim::{ClaimId, FencingToken, LockName};
 use crate::error::Error;
 use crate::lease::LossReason;
+use crate::queue::{ClaimId, FencingToken, LockName};
 
 /// Holds a lock. Dropped, it gives the lock back in the background; [`release`](LockGuard::release) waits for that.
 ///

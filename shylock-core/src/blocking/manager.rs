@@ -4,10 +4,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::lock::Lock;
 use super::runtime::Runtime;
-use crate::backend::{Backend, Snapshot};
-use crate::claim::{ClaimId, LockName};
+use crate::backend::Backend;
 use crate::error::{Error, ErrorKind};
 use crate::manager::LockManagerBuilder;
+use crate::queue::Snapshot;
+use crate::queue::{ClaimId, LockName};
 
 /// Gives out locks for blocking code. Cheap to clone: clones are the same manager, with the same runtime.
 ///

@@ -9,7 +9,7 @@
 //! ```no_run
 //! use std::collections::BTreeMap;
 //!
-//! use shylock_core::conformance::differential::{Encoding, Written, histories_agree};
+//! use shylock_core::conformance::differential::{Encoding, WrittenRecord, histories_agree};
 //! use shylock_core::queue::Queue;
 //! # use shylock_core::memory::MemoryBackend as YourBackend;
 //! # struct Client;
@@ -64,7 +64,7 @@
 //!         self.client.execute("delete every row", ()).await;
 //!     }
 //!
-//!     fn difference(&self, written: &Written<'_, Row>) -> Option<&'static str> {
+//!     fn difference(&self, written: &WrittenRecord<'_, Row>) -> Option<&'static str> {
 //!         let live_until = written.queue.live_until().unwrap_or(0);
 //!         (written.after.live_until != live_until).then_some("another end of the last lease")
 //!     }
@@ -84,10 +84,9 @@ use std::future::Future;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::backend::{Backend, JoinRequest, ListPage, Renewal};
-use crate::claim::{ClaimId, LockName};
+use crate::backend::{Backend, ListPage};
 use crate::conformance::hostile_strings;
-use crate::queue::Queue;
+use crate::queue::{ClaimId, JoinRequest, LockName, Mode, Queue, Renewal, Value};
 
 /// A store with a native backend, and a way to look into it that is not the backend's own.
 pub trait Encoding {
@@ -126,12 +125,12 @@ pub trait Encoding {
     }
 
     /// What is wrong with the fields of a record that a step wrote, other than its queue and its `at`, which are right.
-    fn difference(&self, written: &Written<'_, Self::Record>) -> Option<&'static str>;
+    fn difference(&self, written: &WrittenRecord<'_, Self::Record>) -> Option<&'static str>;
 }
 
 /// A record that a step wrote.
 #[derive(Debug)]
-pub struct Written<'a, R> {
+pub struct WrittenRecord<'a, R> {
     /// The step that wrote it.
     pub step: &'a Step,
     /// The lock whose record it is.
@@ -148,6 +147,7 @@ pub struct Written<'a, R> {
 
 /// A step of a history, as the backend and the queue both can do it.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Step {
     /// [`Backend::join`].
     Join(JoinRequest),
@@ -155,6 +155,10 @@ pub enum Step {
     Renew(Vec<Renewal>),
     /// [`Backend::leave`], with the time to linger.
     Leave(LockName, ClaimId, Duration),
+    /// [`Backend::write`].
+    Write(LockName, ClaimId, Option<Value>),
+    /// [`Backend::downgrade`].
+    Downgrade(LockName, ClaimId, Mode),
     /// [`Backend::queue`].
     Queue(LockName),
     /// [`Backend::list`].

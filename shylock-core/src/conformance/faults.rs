@@ -26,10 +26,8 @@ use fastrand::Rng;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 
-use crate::backend::{
-    Backend, BackendError, BackendErrorKind, JoinRequest, ListPage, Renewal, Renewed, Snapshot, Wakeup,
-};
-use crate::claim::{ClaimId, LockName};
+use crate::backend::{Backend, BackendError, BackendErrorKind, Capabilities, Interest, ListPage, Wakeup};
+use crate::queue::{ClaimId, JoinRequest, Left, LockName, Mode, Renewal, Renewed, Snapshot, Value, Written};
 
 /// What a backend is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,9 +36,25 @@ pub enum Step {
     Join,
     Renew,
     Leave,
+    Write,
+    Downgrade,
     Queue,
     List,
     Wakeups,
+}
+
+impl Step {
+    /// Every step.
+    pub const ALL: [Self; 8] = [
+        Self::Join,
+        Self::Renew,
+        Self::Leave,
+        Self::Write,
+        Self::Downgrade,
+        Self::Queue,
+        Self::List,
+        Self::Wakeups,
+    ];
 }
 
 /// What goes wrong with one call.
@@ -100,7 +114,7 @@ impl Faults {
 
     /// From now on this fault befalls every call: an outage, say.
     pub fn everywhere(&self, fault: Fault) {
-        for step in [Step::Join, Step::Renew, Step::Leave, Step::Queue, Step::List, Step::Wakeups] {
+        for step in Step::ALL {
             self.always(step, fault);
         }
     }
@@ -211,11 +225,34 @@ impl<B: Backend> Backend for Faulty<B> {
         .await
     }
 
-    async fn leave(&self, lock: &LockName, claim: ClaimId, linger: Duration) -> Result<(), BackendError> {
+    async fn leave(&self, lock: &LockName, claim: ClaimId, linger: Duration) -> Result<Left, BackendError> {
         let lock = lock.clone();
         self.suffer(Step::Leave, move |backend| {
             let lock = lock.clone();
             Box::pin(async move { backend.leave(&lock, claim, linger).await })
+        })
+        .await
+    }
+
+    async fn write(
+        &self,
+        lock: &LockName,
+        claim: ClaimId,
+        value: Option<&Value>,
+    ) -> Result<Written, BackendError> {
+        let (lock, value) = (lock.clone(), value.cloned());
+        self.suffer(Step::Write, move |backend| {
+            let (lock, value) = (lock.clone(), value.clone());
+            Box::pin(async move { backend.write(&lock, claim, value.as_ref()).await })
+        })
+        .await
+    }
+
+    async fn downgrade(&self, lock: &LockName, claim: ClaimId, mode: Mode) -> Result<Written, BackendError> {
+        let lock = lock.clone();
+        self.suffer(Step::Downgrade, move |backend| {
+            let lock = lock.clone();
+            Box::pin(async move { backend.downgrade(&lock, claim, mode).await })
         })
         .await
     }
@@ -238,8 +275,17 @@ impl<B: Backend> Backend for Faulty<B> {
         .await
     }
 
-    async fn wakeups(&self) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError> {
-        self.suffer(Step::Wakeups, |backend| Box::pin(async move { backend.wakeups().await })).await
+    async fn wakeups(&self, interest: &Interest) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError> {
+        let interest = interest.clone();
+        self.suffer(Step::Wakeups, move |backend| {
+            let interest = interest.clone();
+            Box::pin(async move { backend.wakeups(&interest).await })
+        })
+        .await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.backend.capabilities()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Strings that a careless encoding breaks.
 
-use crate::claim::LockName;
+use crate::queue::LockName;
 
 /// Strings that a store or a program may take for something else than text, each of them a valid
 /// [`LockName`]. Use them as names, hosts and labels, together with those that mean something to your store:

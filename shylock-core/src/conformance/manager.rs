@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use super::Harness;
 use super::wait::{SOON, until};
-use crate::backend::Snapshot;
-use crate::claim::LockName;
 use crate::manager::{LockManager, LockManagerBuilder};
+use crate::queue::LockName;
+use crate::queue::Snapshot;
 
 async fn builder<H: Harness>(harness: &H) -> LockManagerBuilder {
     LockManager::builder(harness.backend().await).ttl(harness.ttl())

@@ -8,8 +8,11 @@ use futures_core::future::BoxFuture;
 
 use super::wait::{SOON, until};
 use super::{Backend, Harness};
-use crate::backend::{BackendError, JoinRequest, ListPage, Renewal, Renewed, Snapshot};
-use crate::claim::{ClaimId, FencingToken, LockName, Mode, Owner};
+use crate::backend::{BackendError, ListPage};
+use crate::queue::{
+    ClaimId, FencingToken, JoinRequest, Left, LockName, ManagerId, Mode, Owner, Renewal, Renewed, Snapshot,
+    Value, Written,
+};
 
 /// A lease that does not end while a test runs.
 pub(super) const LONG: Duration = Duration::from_secs(3600);
@@ -33,27 +36,29 @@ pub(super) fn name(name: &str) -> LockName {
 pub(super) struct Probe<B> {
     pub(super) backend: Arc<B>,
     pub(super) lock: LockName,
+    /// The manager whose claims it makes.
+    pub(super) manager: ManagerId,
 }
 
 impl<B> Clone for Probe<B> {
     fn clone(&self) -> Self {
-        Self { backend: Arc::clone(&self.backend), lock: self.lock.clone() }
+        Self { lock: self.lock.clone(), backend: Arc::clone(&self.backend), ..*self }
     }
 }
 
 impl<B: Backend> Probe<B> {
     /// Opens a backend, and looks at one lock.
     pub(super) async fn open<H: Harness<Backend = B>>(harness: &H, lock: &str) -> Self {
-        Self { backend: Arc::new(harness.backend().await), lock: name(lock) }
+        Self { backend: Arc::new(harness.backend().await), lock: name(lock), manager: ManagerId::random() }
     }
 
     /// Another lock of the same backend.
     pub(super) fn on(&self, lock: &str) -> Self {
-        Self { backend: Arc::clone(&self.backend), lock: name(lock) }
+        Self { backend: Arc::clone(&self.backend), lock: name(lock), ..*self }
     }
 
     pub(super) fn request(&self, mode: Mode, ttl: Duration) -> JoinRequest {
-        let (lock, claim) = (self.lock.clone(), ClaimId::random());
+        let (lock, claim) = (self.lock.clone(), self.manager.claim(fastrand::u64(..)));
         let owner = Owner::new("conformance", 1, None);
         JoinRequest { lock, claim, mode, ttl, owner, only_if_granted: false }
     }
@@ -93,12 +98,20 @@ impl<B: Backend> Probe<B> {
         persist(|| self.backend.renew(renewals)).await
     }
 
-    pub(super) async fn leave(&self, claim: ClaimId) {
-        self.linger(claim, Duration::ZERO).await;
+    pub(super) async fn leave(&self, claim: ClaimId) -> Left {
+        self.linger(claim, Duration::ZERO).await
     }
 
-    pub(super) async fn linger(&self, claim: ClaimId, linger: Duration) {
-        persist(|| self.backend.leave(&self.lock, claim, linger)).await;
+    pub(super) async fn linger(&self, claim: ClaimId, linger: Duration) -> Left {
+        persist(|| self.backend.leave(&self.lock, claim, linger)).await
+    }
+
+    pub(super) async fn write(&self, claim: ClaimId, value: Option<&Value>) -> Written {
+        persist(|| self.backend.write(&self.lock, claim, value)).await
+    }
+
+    pub(super) async fn downgrade(&self, claim: ClaimId, mode: Mode) -> Written {
+        persist(|| self.backend.downgrade(&self.lock, claim, mode)).await
     }
 
     pub(super) async fn queue(&self) -> Snapshot {
@@ -117,8 +130,8 @@ impl<B: Backend> Probe<B> {
     }
 
     /// The claims that hold, in order.
-    pub(super) async fn granted(&self) -> Vec<ClaimId> {
-        self.queue().await.granted().iter().map(|claim| claim.id).collect()
+    pub(super) async fn holders(&self) -> Vec<ClaimId> {
+        self.queue().await.holders().iter().map(|claim| claim.id).collect()
     }
 
     pub(super) async fn token(&self, claim: ClaimId) -> FencingToken {

@@ -9,12 +9,13 @@ use tracing::{debug, warn};
 
 use super::{Contender, Departure, Stage, State, Tenancy};
 use crate::attempt::attempt;
-use crate::backend::{BackendError, BackendErrorKind, JoinRequest, Snapshot};
-use crate::claim::{ClaimId, FencingToken};
+use crate::backend::{BackendError, BackendErrorKind};
 use crate::ears::{Ear, News};
 use crate::error::Error;
 use crate::lease::{Lease, LossReason};
 use crate::polling::Pace;
+use crate::queue::{ClaimId, FencingToken};
+use crate::queue::{JoinRequest, Snapshot};
 
 /// How contending came to an end.
 enum Contended {
@@ -73,7 +74,7 @@ impl Contender {
 
     /// Takes part in the store's queue with a new claim until that is granted, or not wanted any more.
     async fn contend(self: &Arc<Self>) {
-        let claim = ClaimId::random();
+        let claim = self.engine.draw();
         {
             let mut state = self.state();
             state.stage = Stage::Contending(claim);
@@ -305,7 +306,7 @@ impl Contender {
         let limit = self.engine.settings.retry.attempt_within(Duration::MAX);
         let (backend, lock) = (self.engine.backend.clone(), self.key.lock.clone());
         let Departure { claim, linger, .. } = *departure;
-        attempt(limit, async move { backend.leave(&lock, claim, linger).await }).await
+        attempt(limit, async move { backend.leave(&lock, claim, linger).await.map(drop) }).await
     }
 
     /// Somebody in line wants the lock.

@@ -7,8 +7,8 @@ mod rules;
 use std::time::Duration;
 
 use super::Queue;
-use crate::backend::JoinRequest;
-use crate::claim::{ClaimId, LockName, Mode, Owner};
+use crate::queue::JoinRequest;
+use crate::queue::{ClaimId, LockName, Mode, Owner};
 
 /// A time to begin at, in milliseconds since 1970.
 const START: u64 = 1_700_000_000_000;

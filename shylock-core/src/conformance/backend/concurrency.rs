@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use tokio::task::JoinSet;
 
-use crate::backend::{JoinRequest, Snapshot};
-use crate::claim::Mode::Exclusive;
-use crate::claim::{ClaimId, FencingToken};
 use crate::conformance::Harness;
 use crate::conformance::probe::{LONG, Probe, READER, ids};
+use crate::queue::Mode::Exclusive;
+use crate::queue::{ClaimId, FencingToken};
+use crate::queue::{JoinRequest, Snapshot};
 
 const TASKS: usize = 16;
 
@@ -28,7 +28,7 @@ pub async fn two_handles_see_one_store<H: Harness>(harness: &H) {
     assert_eq!(theirs.claims().await, [our, their]);
     assert_eq!(theirs.list("", None, 10).await, ["lock"]);
     theirs.leave(our).await;
-    assert_eq!(ours.granted().await, [their]);
+    assert_eq!(ours.holders().await, [their]);
     drop(theirs);
     assert_eq!(ours.claims().await, [their], "a claim does not hang on the handle that made it");
 }

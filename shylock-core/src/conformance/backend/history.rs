@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::backend::{JoinRequest, Renewed, Snapshot};
-use crate::claim::{ClaimId, FencingToken, LockName, Mode, Owner};
 use crate::conformance::Harness;
 use crate::conformance::probe::{BRIEF, LONG, Probe, READER, shared};
 use crate::queue::Queue;
+use crate::queue::{ClaimId, FencingToken, LockName, Mode, Owner};
+use crate::queue::{JoinRequest, Renewed, Snapshot};
 
 const STEPS: usize = 80;
 const CLAIMS: usize = 6;
@@ -86,7 +86,7 @@ impl<B: crate::Backend> Twin<B> {
             snapshot.claims.iter().map(|c| (c.id, c.mode, c.owner.clone())).collect()
         };
         assert_eq!(essence(seen), essence(&expected));
-        assert_eq!(seen.granted().len(), expected.granted().len());
+        assert_eq!(seen.holders().len(), expected.holders().len());
         assert!(seen.claims.is_sorted_by(|a, b| a.token < b.token), "{seen:?}");
         let newest = seen.claims.last().map(|claim| claim.token).max(self.newest);
         let known = self.newest.replace(newest.unwrap_or(FencingToken::new(0)));

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::backend::JoinRequest;
-use crate::claim::Mode::Exclusive;
-use crate::claim::{FencingToken, Owner};
 use crate::conformance::Harness;
 use crate::conformance::probe::{BRIEF, LONG, Probe, READER, ids};
+use crate::queue::JoinRequest;
+use crate::queue::Mode::Exclusive;
+use crate::queue::{FencingToken, Owner};
 
 pub async fn the_first_to_join_is_granted<H: Harness>(harness: &H) {
     let lock = Probe::open(harness, "lock").await;
@@ -23,7 +23,7 @@ pub async fn one_who_joins_a_held_lock_waits<H: Harness>(harness: &H) {
     let answer = lock.send(&request).await;
     assert_eq!(ids(&answer), [first, request.claim]);
     assert_eq!(answer.granted_token(request.claim), None);
-    assert_eq!(lock.granted().await, [first]);
+    assert_eq!(lock.holders().await, [first]);
 }
 
 pub async fn claims_stand_in_the_order_of_joining<H: Harness>(harness: &H) {

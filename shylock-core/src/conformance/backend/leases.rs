@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::backend::{Renewal, Renewed};
-use crate::claim::ClaimId;
-use crate::claim::Mode::Exclusive;
 use crate::conformance::Harness;
 use crate::conformance::probe::{BRIEF, LONG, Probe, READER};
 use crate::conformance::wait::{SOON, until};
+use crate::queue::ClaimId;
+use crate::queue::Mode::Exclusive;
+use crate::queue::{Renewal, Renewed};
 
 pub async fn a_lease_lasts_for_its_ttl_and_no_longer<H: Harness>(harness: &H) {
     let (lock, ttl) = (Probe::open(harness, "lock").await, harness.ttl());
@@ -31,7 +31,7 @@ pub async fn when_a_lease_ends_the_next_claim_holds<H: Harness>(harness: &H) {
     let request = lock.request(Exclusive, LONG);
     lock.send(&request).await;
     lock.until_lapsed(crashed).await;
-    assert_eq!(lock.granted().await, [request.claim]);
+    assert_eq!(lock.holders().await, [request.claim]);
     assert!(lock.send(&request).await.granted_token(request.claim).is_some());
 }
 
@@ -69,7 +69,7 @@ pub async fn a_repeated_renewal_changes_nothing_else<H: Harness>(harness: &H) {
     }
     assert_eq!(lock.claims().await, claims);
     assert_eq!(lock.token(claims[1]).await, token);
-    assert_eq!(lock.granted().await, claims[..1]);
+    assert_eq!(lock.holders().await, claims[..1]);
 }
 
 pub async fn a_renewed_claim_outlives_its_first_lease<H: Harness>(harness: &H) {

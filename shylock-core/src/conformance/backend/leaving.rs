@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use crate::backend::Renewed;
-use crate::claim::ClaimId;
-use crate::claim::Mode::Exclusive;
 use crate::conformance::Harness;
 use crate::conformance::probe::{BRIEF, LONG, Probe, READER};
+use crate::queue::ClaimId;
+use crate::queue::Mode::Exclusive;
+use crate::queue::Renewed;
 
 pub async fn when_the_holder_leaves_the_next_claim_holds<H: Harness>(harness: &H) {
     let lock = Probe::open(harness, "lock").await;
     let claims = [lock.join(Exclusive).await, lock.join(Exclusive).await, lock.join(Exclusive).await];
     lock.leave(claims[0]).await;
-    assert_eq!(lock.granted().await, [claims[1]]);
+    assert_eq!(lock.holders().await, [claims[1]]);
     assert_eq!(lock.claims().await, claims[1..]);
 }
 
@@ -21,7 +21,7 @@ pub async fn a_waiter_may_leave<H: Harness>(harness: &H) {
     let claims = [lock.join(Exclusive).await, lock.join(Exclusive).await, lock.join(Exclusive).await];
     lock.leave(claims[1]).await;
     assert_eq!(lock.claims().await, [claims[0], claims[2]]);
-    assert_eq!(lock.granted().await, [claims[0]]);
+    assert_eq!(lock.holders().await, [claims[0]]);
 }
 
 pub async fn to_leave_twice_changes_nothing_more<H: Harness>(harness: &H) {
@@ -75,12 +75,12 @@ pub async fn one_who_lingers_holds_until_then<H: Harness>(harness: &H) {
     let lock = Probe::open(harness, "lock").await;
     let (holder, waiter) = (lock.join(Exclusive).await, lock.join(Exclusive).await);
     lock.linger(holder, LONG / 2).await;
-    assert_eq!(lock.granted().await, [holder]);
+    assert_eq!(lock.holders().await, [holder]);
     assert!(lock.expires_in(holder).await <= LONG / 2, "to linger ends a longer lease sooner");
 
     lock.linger(holder, BRIEF).await;
     lock.until_lapsed(holder).await;
-    assert_eq!(lock.granted().await, [waiter]);
+    assert_eq!(lock.holders().await, [waiter]);
     assert_eq!(lock.renew(holder, LONG).await, Renewed::Gone);
 }
 
@@ -89,7 +89,7 @@ pub async fn one_may_linger_for_longer_than_the_lease<H: Harness>(harness: &H) {
     let holder = lock.join(Exclusive).await;
     lock.linger(holder, LONG * 2).await;
     assert!(lock.expires_in(holder).await > LONG);
-    assert_eq!(lock.granted().await, [holder]);
+    assert_eq!(lock.holders().await, [holder]);
 }
 
 pub async fn one_who_lingers_may_still_leave_at_once<H: Harness>(harness: &H) {

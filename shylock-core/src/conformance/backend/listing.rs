@@ -1,8 +1,8 @@
 //! Listing the names that have a live queue.
 
-use crate::claim::Mode::Exclusive;
 use crate::conformance::probe::{BRIEF, Probe, READER};
 use crate::conformance::{Backend, Harness};
+use crate::queue::Mode::Exclusive;
 
 async fn with_names<H: Harness>(harness: &H, names: &[&str]) -> Probe<impl Backend + use<H>> {
     let probe = Probe::open(harness, "lock").await;

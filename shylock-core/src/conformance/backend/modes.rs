@@ -1,8 +1,8 @@
 //! Exclusive and shared claims in one queue.
 
-use crate::claim::Mode::{self, Exclusive};
 use crate::conformance::Harness;
 use crate::conformance::probe::{Probe, READER, shared};
+use crate::queue::Mode::{self, Exclusive};
 
 /// Joins a fresh lock with these modes in order, and checks how many hold.
 async fn holders_of<H: Harness>(harness: &H, cases: &[(&[Mode], usize)]) {
@@ -18,7 +18,7 @@ async fn holders_of<H: Harness>(harness: &H, cases: &[(&[Mode], usize)]) {
             assert_eq!(answered, modes[..claims.len()]);
         }
         assert_eq!(lock.claims().await, claims);
-        assert_eq!(lock.granted().await, claims[..*holders], "{modes:?}");
+        assert_eq!(lock.holders().await, claims[..*holders], "{modes:?}");
     }
 }
 
@@ -31,20 +31,20 @@ pub async fn a_writer_waits_for_all_readers<H: Harness>(harness: &H) {
     let readers = [lock.join(READER).await, lock.join(READER).await];
     let writer = lock.join(Exclusive).await;
     lock.leave(readers[0]).await;
-    assert_eq!(lock.granted().await, [readers[1]]);
+    assert_eq!(lock.holders().await, [readers[1]]);
     lock.leave(readers[1]).await;
-    assert_eq!(lock.granted().await, [writer]);
+    assert_eq!(lock.holders().await, [writer]);
 }
 
 pub async fn no_reader_overtakes_a_waiting_writer<H: Harness>(harness: &H) {
     let lock = Probe::open(harness, "lock").await;
     let (first, writer) = (lock.join(READER).await, lock.join(Exclusive).await);
     let (late, too_late) = (lock.join(READER).await, lock.join(READER).await);
-    assert_eq!(lock.granted().await, [first]);
+    assert_eq!(lock.holders().await, [first]);
     lock.leave(first).await;
-    assert_eq!(lock.granted().await, [writer]);
+    assert_eq!(lock.holders().await, [writer]);
     lock.leave(writer).await;
-    assert_eq!(lock.granted().await, [late, too_late]);
+    assert_eq!(lock.holders().await, [late, too_late]);
 }
 
 pub async fn when_a_waiting_writer_leaves_the_readers_behind_it_hold<H: Harness>(harness: &H) {
@@ -52,7 +52,7 @@ pub async fn when_a_waiting_writer_leaves_the_readers_behind_it_hold<H: Harness>
     let (first, writer, late) =
         (lock.join(READER).await, lock.join(Exclusive).await, lock.join(READER).await);
     lock.leave(writer).await;
-    assert_eq!(lock.granted().await, [first, late]);
+    assert_eq!(lock.holders().await, [first, late]);
 }
 
 pub async fn at_most_max_shared_claims_hold<H: Harness>(harness: &H) {
@@ -89,7 +89,7 @@ pub async fn a_free_place_goes_to_the_next_in_order<H: Harness>(harness: &H) {
     }
     for _ in 0..3 {
         lock.leave(claims.remove(1)).await;
-        assert_eq!(lock.granted().await, claims[..2]);
+        assert_eq!(lock.holders().await, claims[..2]);
     }
 }
 
@@ -125,10 +125,10 @@ pub async fn many_claims_stand_in_one_queue<H: Harness>(harness: &H) {
         claims.push(lock.join(if n % 50 == 49 { Exclusive } else { READER }).await);
     }
     assert_eq!(lock.claims().await, claims);
-    assert_eq!(lock.granted().await, claims[..49]);
+    assert_eq!(lock.holders().await, claims[..49]);
     for claim in claims.drain(..49) {
         lock.leave(claim).await;
     }
-    assert_eq!(lock.granted().await, claims[..1]);
+    assert_eq!(lock.holders().await, claims[..1]);
     assert_eq!(lock.claims().await, claims);
 }

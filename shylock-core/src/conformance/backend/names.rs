@@ -1,9 +1,9 @@
 //! Lock names: any text, told apart byte by byte.
 
-use crate::claim::LockName;
-use crate::claim::Mode::Exclusive;
 use crate::conformance::Harness;
 use crate::conformance::probe::{Probe, name};
+use crate::queue::LockName;
+use crate::queue::Mode::Exclusive;
 
 /// Takes every name, and checks that each has a queue of its own, and is listed as it is.
 async fn are_locks_of_their_own<H: Harness>(harness: &H, names: &[&str]) {
@@ -175,5 +175,5 @@ pub async fn long_names_queue_and_renew_like_others<H: Harness>(harness: &H) {
     let renewed = lock.renew(claims[0], crate::conformance::probe::LONG).await;
     assert_eq!(renewed, crate::Renewed::Extended);
     lock.leave(claims[0]).await;
-    assert_eq!(lock.granted().await, [claims[1]]);
+    assert_eq!(lock.holders().await, [claims[1]]);
 }

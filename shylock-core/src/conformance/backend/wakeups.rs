@@ -5,22 +5,22 @@ use std::pin::Pin;
 
 use futures_core::stream::{BoxStream, Stream};
 
-use crate::backend::Wakeup;
-use crate::claim::Mode::Exclusive;
-use crate::claim::{ClaimId, FencingToken, LockName};
+use crate::backend::{Interest, Wakeup};
 use crate::conformance::probe::{Probe, READER};
 use crate::conformance::wait::SOON;
 use crate::conformance::{Backend, Harness};
+use crate::queue::Mode::Exclusive;
+use crate::queue::{ClaimId, FencingToken, LockName};
 
 type Ears = BoxStream<'static, Wakeup>;
 
 async fn ears<B: Backend>(probe: &Probe<B>) -> Option<Ears> {
-    probe.backend.wakeups().await.expect("wakeups can be opened")
+    probe.backend.wakeups(&Interest::new(probe.manager)).await.expect("wakeups can be opened")
 }
 
 /// The token of this claim, if the wakeup names it as one that holds.
 fn token_in(wakeup: &Wakeup, claim: ClaimId) -> Option<FencingToken> {
-    wakeup.granted.iter().find(|(id, _)| *id == claim).map(|(_, token)| *token)
+    wakeup.holders.iter().find(|(id, _)| *id == claim).map(|(_, token)| *token)
 }
 
 /// Listens until a wakeup names this claim as one that holds, and answers its token; others may come before it.

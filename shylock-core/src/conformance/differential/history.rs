@@ -7,9 +7,9 @@ use fastrand::Rng;
 
 use super::reference::{Answer, difference};
 use super::{Encoding, Step};
-use crate::backend::{Backend, JoinRequest, ListPage, Renewal};
-use crate::claim::{ClaimId, FencingToken, LockName, Mode, Owner};
+use crate::backend::{Backend, ListPage};
 use crate::conformance::probe::name;
+use crate::queue::{ClaimId, FencingToken, JoinRequest, LockName, Mode, Owner, Renewal, Value};
 
 pub(super) struct History<'a, E> {
     encoding: &'a E,
@@ -63,27 +63,37 @@ impl<'a, E: Encoding> History<'a, E> {
         match self.random.u8(..100) {
             0..45 => Step::Join(self.draw_join()),
             45..70 => Step::Renew((0..self.random.usize(1..5)).map(|_| self.draw_renewal()).collect()),
-            70..90 => {
+            70..85 => {
                 let linger =
                     self.random.choice([0, 0, 1, 30_000]).map(Duration::from_millis).expect("a linger");
                 Step::Leave(self.draw_lock(), self.draw_id(), linger)
             }
-            90..96 => Step::Queue(self.draw_lock()),
+            85..90 => Step::Write(self.draw_lock(), self.draw_id(), self.draw_value()),
+            90..93 => Step::Downgrade(self.draw_lock(), self.draw_id(), self.draw_mode()),
+            93..97 => Step::Queue(self.draw_lock()),
             _ => Step::List(ListPage { prefix: String::new(), after: None, limit: self.random.usize(1..4) }),
         }
     }
 
     fn draw_join(&mut self) -> JoinRequest {
-        let shared = self.random.choice([0, 1, 2, 3, u32::MAX]).map(|max| Mode::Shared { max });
         let label = self.random.choice(self.encoding.hostile_strings()).filter(|_| self.random.bool());
         JoinRequest {
             lock: self.draw_lock(),
             claim: self.draw_id(),
-            mode: shared.filter(|_| self.random.u8(..3) > 0).unwrap_or(Mode::Exclusive),
+            mode: if self.random.u8(..3) > 0 { self.draw_mode() } else { Mode::Exclusive },
             ttl: self.draw_ttl(),
             owner: Owner::new("$host @host", self.random.u32(..), label),
             only_if_granted: self.random.bool(),
         }
+    }
+
+    fn draw_mode(&mut self) -> Mode {
+        Mode::Shared { max: self.random.choice([0, 1, 2, 3, u32::MAX]).expect("a maximum") }
+    }
+
+    fn draw_value(&mut self) -> Option<Value> {
+        let text = self.random.choice(self.encoding.hostile_strings()).filter(|_| self.random.u8(..3) > 0);
+        text.map(|text| Value::new(text).expect("a name is short enough for a value"))
     }
 
     fn draw_renewal(&mut self) -> Renewal {
@@ -109,8 +119,12 @@ impl<'a, E: Encoding> History<'a, E> {
         let answer = match step {
             Step::Join(request) => backend.join(request).await.map(Answer::Snapshot),
             Step::Renew(renewals) => backend.renew(renewals).await.map(Answer::Renewed),
-            Step::Leave(lock, claim, linger) => {
-                backend.leave(lock, *claim, *linger).await.map(|()| Answer::Left)
+            Step::Leave(lock, claim, linger) => backend.leave(lock, *claim, *linger).await.map(Answer::Left),
+            Step::Write(lock, claim, value) => {
+                backend.write(lock, *claim, value.as_ref()).await.map(Answer::Written)
+            }
+            Step::Downgrade(lock, claim, mode) => {
+                backend.downgrade(lock, *claim, *mode).await.map(Answer::Written)
             }
             Step::Queue(lock) => backend.queue(lock).await.map(Answer::Snapshot),
             Step::List(page) => backend.list(page).await.map(Answer::Names),

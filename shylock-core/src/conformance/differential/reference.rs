@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{Encoding, Step, Written};
-use crate::backend::{Renewal, Renewed, Snapshot};
-use crate::claim::LockName;
+use super::{Encoding, Step, WrittenRecord};
 use crate::conformance::probe::name;
-use crate::queue::{Claim, Queue};
+use crate::queue::{Left, LockName, Queue, Renewal, Renewed, Snapshot, Written};
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
     Snapshot(Snapshot),
     Renewed(Vec<Renewed>),
-    Left,
+    Left(Left),
+    Written(Written),
     Names(Vec<LockName>),
 }
 
@@ -43,7 +42,7 @@ pub(super) fn difference<E: Encoding>(
             |what: &str| Some(format!("at {now} {what} of {lock:?}: {record:?} instead of {queues:?}"));
         if before == Some(record) {
             // A step that does nothing does not tidy up either.
-            if live(stored, now) != live(queue, now) || stored.ticket != queue.ticket {
+            if stored.snapshot(now) != queue.snapshot(now) || stored.ticket != queue.ticket {
                 return wrong("nothing was written");
             }
         } else if stored != queue {
@@ -51,7 +50,7 @@ pub(super) fn difference<E: Encoding>(
         } else if E::at(record) != now {
             return wrong("another note on when");
         } else if let Some(what) =
-            encoding.difference(&Written { step, lock, before, after: record, queue, now })
+            encoding.difference(&WrittenRecord { step, lock, before, after: record, queue, now })
         {
             return wrong(what);
         }
@@ -74,10 +73,18 @@ fn reference(step: &Step, queues: &mut Queues, now: u64) -> Answer {
             Answer::Renewed(renewals.iter().map(&mut renew).collect())
         }
         Step::Leave(lock, claim, linger) => {
-            if let Some(queue) = queues.get_mut(lock.as_str()) {
-                queue.leave(*claim, *linger, now);
-            }
-            Answer::Left
+            let queue = queues.get_mut(lock.as_str());
+            Answer::Left(queue.map_or(Left::Gone, |queue| queue.leave(*claim, *linger, now)))
+        }
+        Step::Write(lock, claim, value) => {
+            let queue = queues.get_mut(lock.as_str());
+            Answer::Written(
+                queue.map_or(Written::NotHolding, |queue| queue.write(*claim, value.clone(), now)),
+            )
+        }
+        Step::Downgrade(lock, claim, mode) => {
+            let queue = queues.get_mut(lock.as_str());
+            Answer::Written(queue.map_or(Written::NotHolding, |queue| queue.downgrade(*claim, *mode, now)))
         }
         Step::Queue(lock) => {
             Answer::Snapshot(queues.get(lock.as_str()).map(|queue| queue.snapshot(now)).unwrap_or_default())
@@ -87,8 +94,4 @@ fn reference(step: &Step, queues: &mut Queues, now: u64) -> Answer {
             Answer::Names(alive.map(|(lock, _)| name(lock)).take(page.limit).collect())
         }
     }
-}
-
-fn live(queue: &Queue, now: u64) -> Vec<&Claim> {
-    queue.claims.iter().filter(|claim| claim.expires_at > now).collect()
 }

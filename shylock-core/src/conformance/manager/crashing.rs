@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use super::{manager, managers, soon, until_claims, within};
-use crate::backend::Renewed;
-use crate::claim::Mode::Exclusive;
 use crate::conformance::Harness;
 use crate::conformance::probe::Probe;
 use crate::guard::LockGuard;
 use crate::manager::LockManagerBuilder;
+use crate::queue::Mode::Exclusive;
+use crate::queue::Renewed;
 
 pub async fn a_crashed_holder_delays_the_next_by_at_most_its_ttl<H: Harness>(harness: &H) {
     let (manager, ttl) = (manager(harness).await, harness.ttl());

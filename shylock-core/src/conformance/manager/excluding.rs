@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::task::{JoinSet, yield_now};
 
 use super::{builder, manager, managers, poll_once, queue, soon, until_claims};
-use crate::claim::FencingToken;
 use crate::conformance::Harness;
 use crate::lock::Lock;
+use crate::queue::FencingToken;
 
 /// What a lock protects: it notices when two are at it, and keeps the tokens of all who were.
 #[derive(Default)]

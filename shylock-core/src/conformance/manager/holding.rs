@@ -111,7 +111,7 @@ pub async fn an_evicted_guard_is_lost_and_the_next_one_holds<H: Harness>(harness
     let next = soon("the next one is granted", next).await.expect("no panic").expect("its turn");
     assert!(next.fencing_token() > guard.fencing_token());
     drop(guard);
-    assert_eq!(queue(&managers[2], "lock").await.granted()[0].id, next.claim_id());
+    assert_eq!(queue(&managers[2], "lock").await.holders()[0].id, next.claim_id());
 }
 
 pub async fn an_evicted_waiter_starts_anew<H: Harness>(harness: &H) {

@@ -13,9 +13,9 @@ pub async fn inspect_shows_who_holds_and_who_waits<H: Harness>(harness: &H) {
     let queue = until_claims(&managers[1], "lock", 2).await;
     let labels = queue.claims.iter().map(|claim| claim.owner.label.as_deref());
     assert!(labels.eq([Some("the holder"), Some("the waiter")]), "{queue:?}");
-    assert_eq!(queue.granted().len(), 1);
-    assert_eq!(queue.granted()[0].id, guard.claim_id());
-    assert_eq!(queue.granted()[0].token, guard.fencing_token());
+    assert_eq!(queue.holders().len(), 1);
+    assert_eq!(queue.holders()[0].id, guard.claim_id());
+    assert_eq!(queue.holders()[0].token, guard.fencing_token());
     assert!(queue.claims.iter().all(|claim| claim.owner.pid == std::process::id()));
     waiting.abort();
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{READER, START, id, request, shared};
-use crate::backend::{JoinRequest, Renewed};
-use crate::claim::{ClaimId, Mode};
 use crate::queue::{Claim, Queue};
+use crate::queue::{ClaimId, Mode};
+use crate::queue::{JoinRequest, Renewed};
 
 /// How long after the end of the last lease a record is purged; the clock runs backwards by less.
 const RETENTION: u64 = 1000;
@@ -83,7 +83,7 @@ fn find(queue: &Queue, claim: ClaimId) -> Option<&Claim> {
 }
 
 fn is_granted(queue: &Queue, claim: ClaimId) -> bool {
-    queue.granted().iter().any(|c| c.id == claim)
+    queue.holders().iter().any(|c| c.id == claim)
 }
 
 /// Whether claims of these modes may hold together, said another way than in the queue.
@@ -101,7 +101,7 @@ proptest! {
     fn only_claims_that_get_along_hold_and_nobody_waits_in_vain(history in history()) {
         each_step(&history, |_, _, _, queue| {
             let modes: Vec<Mode> = queue.claims.iter().map(|claim| claim.mode).collect();
-            let holders = queue.granted().len();
+            let holders = queue.holders().len();
             prop_assert!(get_along(&modes[..holders]));
             prop_assert!(holders == modes.len() || !get_along(&modes[..=holders]));
             Ok(())
@@ -111,7 +111,7 @@ proptest! {
     #[test]
     fn a_granted_claim_stays_granted_while_it_is_there(history in history()) {
         each_step(&history, |_, _, before, after| {
-            for claim in before.granted().iter().filter(|claim| find(after, claim.id).is_some_and(|c| c.token == claim.token)) {
+            for claim in before.holders().iter().filter(|claim| find(after, claim.id).is_some_and(|c| c.token == claim.token)) {
                 prop_assert!(is_granted(after, claim.id), "{:?} waits again", claim.id);
             }
             Ok(())

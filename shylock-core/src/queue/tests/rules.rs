@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{READER, START, id, ids, if_granted, queue_of, request, shared};
-use crate::backend::Renewed;
-use crate::claim::Mode::{self, Exclusive};
-use crate::queue::{Queue, granted_count};
+use crate::queue::Mode::{self, Exclusive};
+use crate::queue::Renewed;
+use crate::queue::{Queue, holder_count};
 
 const TTL: Duration = Duration::from_millis(100);
 
@@ -158,7 +158,7 @@ fn to_leave_is_idempotent() {
     queue.leave(id(9), TTL, START);
     assert_eq!(queue, once);
     assert_eq!(ids(&queue), [id(1)]);
-    assert_eq!(queue.granted()[0].id, id(1));
+    assert_eq!(queue.holders()[0].id, id(1));
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn the_first_claims_hold_as_far_as_they_get_along() {
         (&[Exclusive, Exclusive, READER], 1),
     ];
     for (modes, holders) in cases {
-        assert_eq!(granted_count(modes.iter().copied()), holders, "{modes:?}");
+        assert_eq!(holder_count(modes.iter().copied()), holders, "{modes:?}");
     }
 }
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{Action, CLIENTS, TTL};
-use crate::backend::Renewed;
-use crate::claim::Mode;
+use crate::queue::Mode;
+use crate::queue::Renewed;
 use crate::queue::tests::{READER, START, id, request, shared};
-use crate::queue::{Queue, granted_count};
+use crate::queue::{Queue, holder_count};
 
 /// How the store extends a lease.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -227,7 +227,7 @@ impl World {
         let holders = self.clients.iter().flatten().filter(|wish| wish.granted.is_some());
         let mut modes: Vec<Mode> = holders.map(|wish| wish.mode).collect();
         modes.sort_by_key(|mode| mode.max_holders());
-        if granted_count(modes.iter().copied()) < modes.len() {
+        if holder_count(modes.iter().copied()) < modes.len() {
             return Err(format!("S1: {modes:?} are trusted at once"));
         }
         Ok(())
