@@ -263,19 +263,20 @@ impl ListPage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Interest {
-    /// Those that name a claim of this manager among the holders.
+    /// Those that name a claim of this manager.
     pub manager: ManagerId,
 }
 
 impl Interest {
-    /// The wakeups that name a claim of this manager among the holders.
+    /// The wakeups that name a claim of this manager, as a holder or as the next.
     pub fn new(manager: ManagerId) -> Self {
         Self { manager }
     }
 
-    /// Whether a wakeup with these holders is selected.
-    pub fn selects(&self, holders: &[(ClaimId, FencingToken)]) -> bool {
-        holders.iter().any(|(claim, _)| claim.manager() == self.manager)
+    /// Whether this wakeup is selected.
+    pub fn selects(&self, wakeup: &Wakeup) -> bool {
+        let named = wakeup.holders.iter().map(|(claim, _)| *claim).chain(wakeup.next);
+        named.into_iter().any(|claim| claim.manager() == self.manager)
     }
 }
 
@@ -290,18 +291,28 @@ pub struct Wakeup {
     pub holders: Vec<(ClaimId, FencingToken)>,
     /// What they found in [`Snapshot::abandoned`].
     pub abandoned: Option<FencingToken>,
+    /// The first claim that waits since then, as far as the store tells. It does not hold; it looks at the queue, to know
+    /// how long the leases before it last.
+    pub next: Option<ClaimId>,
 }
 
 impl Wakeup {
     /// A wakeup that names these holders.
     pub fn new(lock: LockName, holders: Vec<(ClaimId, FencingToken)>) -> Self {
-        Self { lock, holders, abandoned: None }
+        Self { lock, holders, abandoned: None, next: None }
     }
 
     /// Tells the holders of an earlier one that lapsed.
     #[must_use]
     pub fn abandoned(mut self, abandoned: Option<FencingToken>) -> Self {
         self.abandoned = abandoned;
+        self
+    }
+
+    /// Names the first claim that waits.
+    #[must_use]
+    pub fn next(mut self, next: Option<ClaimId>) -> Self {
+        self.next = next;
         self
     }
 }
@@ -345,6 +356,14 @@ impl BackendError {
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// How long the store asked to wait before the step is repeated; zero if it did not ask.
+    pub(crate) fn retry_after(&self) -> Duration {
+        match self.kind {
+            BackendErrorKind::Throttled { retry_after } => retry_after.unwrap_or_default(),
+            _ => Duration::ZERO,
+        }
     }
 
     /// The kind of the error.

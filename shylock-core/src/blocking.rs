@@ -1,8 +1,8 @@
 //! The same locks without `async`.
 //!
-//! The manager owns a small runtime on a thread of its own, so leases are renewed between calls. Everything
-//! here may be used from plain threads and from `tokio::task::spawn_blocking`. Inside async code the calls
-//! that wait panic and say so, because they would block the runtime; to create and to drop is harmless anywhere.
+//! The manager has a thread of its own, so leases are renewed between calls. Everything here can be used from plain
+//! threads and from `tokio::task::spawn_blocking`. Inside async code the calls that wait panic and say so, because they
+//! would block the runtime.
 //!
 //! ```
 //! use shylock_core::{blocking::LockManager, memory::MemoryBackend};
@@ -19,8 +19,7 @@
 mod guard;
 mod lock;
 mod manager;
-mod runtime;
 
 pub use guard::LockGuard;
-pub use lock::Lock;
+pub use lock::{Lock, Semaphore};
 pub use manager::{LockManager, configure};

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::backend::{BackendError, BackendErrorKind};
-use crate::lease::LossReason;
-use crate::queue::{InvalidName, LockName};
+use crate::client::lease::LossReason;
+use crate::queue::{InvalidName, InvalidValue, LockName};
 
 /// Why a lock could not be acquired, kept, released or looked at.
 ///
@@ -35,9 +35,9 @@ pub enum ErrorKind {
     Denied,
     /// The store, or the way it is used, must be changed first; the message says how.
     Misconfigured,
-    /// The store answered what makes no sense. Please report it.
+    /// The store's answer or record makes no sense, or the backend has a bug.
     Broken,
-    /// A name or an option that cannot be; the message says why.
+    /// An invalid name, option or value; the message says why.
     InvalidInput,
     /// `configure` was not called before a lock of the configured manager was used.
     NotConfigured,
@@ -122,6 +122,12 @@ impl From<BackendError> for Error {
 
 impl From<InvalidName> for Error {
     fn from(error: InvalidName) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<InvalidValue> for Error {
+    fn from(error: InvalidValue) -> Self {
         Self::invalid(error.to_string())
     }
 }

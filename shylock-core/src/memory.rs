@@ -90,10 +90,11 @@ impl Content {
     fn wake(&mut self, lock: &LockName) {
         let Some(queue) = self.queues.get(lock) else { return };
         let holders: Vec<_> = queue.holders().iter().map(|claim| (claim.id, claim.token)).collect();
-        let wakeup = Wakeup::new(lock.clone(), holders).abandoned(queue.abandoned);
+        let next = queue.claims.get(holders.len()).map(|claim| claim.id);
+        let wakeup = Wakeup::new(lock.clone(), holders).abandoned(queue.abandoned).next(next);
         self.listeners.retain(|(interest, listener)| {
             let is_open = !listener.is_closed();
-            !interest.selects(&wakeup.holders) && is_open || listener.send(wakeup.clone()).is_ok()
+            if interest.selects(&wakeup) { listener.send(wakeup.clone()).is_ok() } else { is_open }
         });
     }
 }

@@ -6,7 +6,8 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
-use crate::backend::{BackendError, BackendErrorKind};
+use crate::backend::BackendError;
+use crate::error::Error;
 
 /// How steps are repeated while the store cannot be reached: exponential back-off with jitter, up to a
 /// ceiling, until it is time to give up. Only errors that may pass are repeated.
@@ -15,14 +16,14 @@ use crate::backend::{BackendError, BackendErrorKind};
 /// use std::time::Duration;
 /// use shylock_core::RetryPolicy;
 ///
-/// let patient = RetryPolicy::default().give_up_after(Duration::from_secs(300));
+/// let patient = RetryPolicy::default().max_elapsed(Duration::from_secs(300));
 /// # let _ = patient;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
-    first_delay: Duration,
-    max_delay: Duration,
-    give_up_after: Duration,
+    initial_backoff: Duration,
+    max_backoff: Duration,
+    max_elapsed: Duration,
     attempt_timeout: Duration,
 }
 
@@ -30,9 +31,9 @@ impl Default for RetryPolicy {
     /// 20 ms, doubled up to a second; an attempt may take 5 seconds; give up after 30.
     fn default() -> Self {
         Self {
-            first_delay: Duration::from_millis(20),
-            max_delay: Duration::from_secs(1),
-            give_up_after: Duration::from_secs(30),
+            initial_backoff: Duration::from_millis(20),
+            max_backoff: Duration::from_secs(1),
+            max_elapsed: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(5),
         }
     }
@@ -41,22 +42,22 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// The delay before the first repetition; each further one doubles, with jitter.
     #[must_use]
-    pub fn first_delay(mut self, delay: Duration) -> Self {
-        self.first_delay = delay;
+    pub fn initial_backoff(mut self, delay: Duration) -> Self {
+        self.initial_backoff = delay;
         self
     }
 
     /// The longest delay between two attempts.
     #[must_use]
-    pub fn max_delay(mut self, delay: Duration) -> Self {
-        self.max_delay = delay;
+    pub fn max_backoff(mut self, delay: Duration) -> Self {
+        self.max_backoff = delay;
         self
     }
 
     /// How long an outage may last before a call reports it. Renewals go on for as long as the lease lasts.
     #[must_use]
-    pub fn give_up_after(mut self, time: Duration) -> Self {
-        self.give_up_after = time;
+    pub fn max_elapsed(mut self, time: Duration) -> Self {
+        self.max_elapsed = time;
         self
     }
 
@@ -77,7 +78,7 @@ impl RetryPolicy {
     /// # async fn open_store() -> Result<MemoryBackend, BackendError> { Ok(MemoryBackend::new()) }
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BackendError> {
-    /// let store = RetryPolicy::default().repeat(open_store).await?;
+    /// let store = RetryPolicy::default().retry(open_store).await?;
     /// # let _ = store; Ok(()) }
     /// ```
     ///
@@ -86,7 +87,7 @@ impl RetryPolicy {
     ///
     /// # Cancel safety
     /// Dropped, it drops the call.
-    pub async fn repeat<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, BackendError>
+    pub async fn retry<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, BackendError>
     where
         F: Future<Output = Result<T, BackendError>>,
     {
@@ -102,29 +103,64 @@ impl RetryPolicy {
         }
     }
 
+    /// Checks every setting.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.attempt_timeout < Duration::from_millis(1) {
+            return Err(Error::invalid(format!(
+                "invalid attempt_timeout {:?}: must be at least 1 ms",
+                self.attempt_timeout
+            )));
+        }
+        Ok(())
+    }
+
     /// The time limit of one attempt when there is `time_left` for all of them.
-    pub(crate) fn attempt_within(&self, time_left: Duration) -> Duration {
+    pub(crate) fn attempt_limit(&self, time_left: Duration) -> Duration {
         self.attempt_timeout.min(time_left)
     }
 
+    /// When a request that was not answered is sent again, beside the first.
+    pub(crate) fn resend_after(&self, ttl: Duration) -> Duration {
+        (self.attempt_timeout / 5).min(ttl / 4)
+    }
+
+    /// How long an outage may last before a call reports it.
+    pub(crate) fn elapsed_limit(&self) -> Duration {
+        self.max_elapsed
+    }
+
     pub(crate) fn begin(&self) -> Retries {
-        self.begin_until(Instant::now() + self.give_up_after)
+        Retries { delays: self.delays(), give_up_at: far_away(self.max_elapsed), limit: self.attempt_timeout }
     }
 
     /// Retries until the policy gives up or that moment comes, whichever is earlier.
     pub(crate) fn begin_until(&self, until: Instant) -> Retries {
-        Retries { delays: self.delays(), give_up_at: until.min(Instant::now() + self.give_up_after) }
+        let retries = self.begin();
+        Retries { give_up_at: retries.give_up_at.min(until), ..retries }
+    }
+
+    /// One attempt, for no longer than this.
+    pub(crate) fn once(&self, limit: Duration) -> Retries {
+        let limit = self.attempt_limit(limit);
+        Retries { delays: self.delays(), give_up_at: Instant::now(), limit }
     }
 
     /// The delays between attempts, without end.
     pub(crate) fn delays(&self) -> ExponentialBackoff {
         ExponentialBuilder::new()
-            .with_min_delay(self.first_delay)
-            .with_max_delay(self.max_delay)
+            .with_min_delay(self.initial_backoff)
+            .with_max_delay(self.max_backoff)
             .with_jitter()
             .without_max_times()
             .build()
     }
+}
+
+/// A time so long from now, or as long as the clock can tell.
+pub(crate) fn far_away(time: Duration) -> Instant {
+    const A_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    let now = Instant::now();
+    now.checked_add(time.min(A_LIFETIME)).unwrap_or(now)
 }
 
 /// The repetitions of one step.
@@ -132,32 +168,39 @@ impl RetryPolicy {
 pub(crate) struct Retries {
     delays: ExponentialBackoff,
     give_up_at: Instant,
+    /// How long the next attempt may take.
+    limit: Duration,
 }
 
 impl Retries {
     /// How long to wait before the next attempt; `None` if there shall be none.
     pub(crate) fn delay_after(&mut self, error: &BackendError) -> Option<Duration> {
-        let left = self.give_up_at.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-        let delay = self.delays.next()?;
-        match error.kind() {
-            BackendErrorKind::Transient => Some(delay.min(left)),
-            BackendErrorKind::Throttled { retry_after } => {
-                Some(delay.max(retry_after.unwrap_or_default()).min(left))
-            }
-            _ => None,
+        if !error.is_retryable() {
+            return None;
         }
+        let left = self.give_up_at.saturating_duration_since(Instant::now());
+        let delay = self.delays.next()?.max(error.retry_after());
+        let for_the_attempt = left.checked_sub(delay).filter(|left| !left.is_zero())?;
+        self.limit = self.limit.min(for_the_attempt);
+        Some(delay)
+    }
+
+    /// How long the next attempt may take.
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::BackendErrorKind;
 
     /// Repeats a call that fails in this way so many times, and tells how often it was made.
     async fn calls(kind: BackendErrorKind, failures: u32) -> (u32, bool) {
         let mut calls = 0;
         let policy = RetryPolicy::default();
-        let answer = policy.repeat(|| {
+        let answer = policy.retry(|| {
             calls += 1;
             std::future::ready(if calls > failures { Ok(()) } else { Err(BackendError::new(kind, "no")) })
         });

@@ -1,71 +1,90 @@
 //! A guard for blocking code.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use super::manager::LockManager;
+use crate::client::lease::LossReason;
 use crate::error::Error;
-use crate::lease::LossReason;
-use crate::queue::{ClaimId, FencingToken, LockName};
+use crate::queue::Value;
 
-/// Holds a lock. Dropped, it gives the lock back in the background; [`release`](LockGuard::release) waits for that.
+/// Holds a lock until it is released, dropped or lost.
 ///
-/// What [`LockGuard`](crate::LockGuard) says of leases, loss and fencing tokens holds here too.
-#[must_use = "a lock is held only for as long as its guard is there"]
+/// When it is dropped, the lock is released. The drop waits for that, for up to a second. [`release`](LockGuard::release)
+/// also tells whether the lock was held to the end.
+///
+/// It dereferences to the asynchronous [`LockGuard`](crate::LockGuard), whose documentation of leases, loss and fencing
+/// tokens holds here too.
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct LockGuard {
-    // Before the manager, so that the runtime is there when the guard is dropped.
-    guard: crate::LockGuard,
+    guard: Option<crate::LockGuard>,
     manager: LockManager,
 }
 
+/// How long a drop waits for the release.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 impl LockGuard {
     pub(super) fn new(manager: LockManager, guard: crate::LockGuard) -> Self {
-        Self { guard, manager }
+        Self { guard: Some(guard), manager }
     }
 
-    /// The name of the lock, with the manager's prefix.
-    pub fn lock_name(&self) -> &LockName {
-        self.guard.lock_name()
-    }
-
-    /// The number of this grant: greater than that of every grant of this lock before.
-    pub fn fencing_token(&self) -> FencingToken {
-        self.guard.fencing_token()
-    }
-
-    /// The claim by which the store knows this guard, as `inspect` shows it.
-    pub fn claim_id(&self) -> ClaimId {
-        self.guard.claim_id()
-    }
-
-    /// Waits until the guard is lost, and answers why; for a thread that watches over the work of another.
+    /// Waits until the guard is lost, and returns the reason. It is for a thread that watches over the work of another.
     ///
     /// # Panics
     /// Inside async code.
     pub fn lost(&self) -> LossReason {
-        self.manager.wait(self.guard.lost())
+        self.manager.wait((**self).lost())
     }
 
-    /// Whether the guard is lost. Once it is, it stays so.
-    pub fn is_lost(&self) -> bool {
-        self.guard.is_lost()
+    /// As [`LockGuard::set_value`](crate::LockGuard::set_value).
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// Inside async code.
+    pub fn set_value(&self, value: Option<Value>) -> Result<(), Error> {
+        self.manager.call((**self).set_value(value))
     }
 
-    /// For how long the lock can be trusted to be held even if no renewal works any more; zero once it is lost.
-    pub fn remaining(&self) -> Duration {
-        self.guard.remaining()
-    }
-
-    /// Gives the lock back, and waits until the next one can have it.
+    /// Releases the lock, and waits until the next one can have it.
     ///
     /// # Errors
     /// As [`LockGuard::release`](crate::LockGuard::release).
     ///
     /// # Panics
-    /// Inside async code.
-    pub fn release(self) -> Result<(), Error> {
-        let Self { guard, manager } = self;
-        manager.wait(guard.release())
+    /// Inside async code. The lock is released in the background then.
+    pub fn release(mut self) -> Result<(), Error> {
+        match self.guard.take() {
+            Some(guard) => self.manager.call(guard.release()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Deref for LockGuard {
+    type Target = crate::LockGuard;
+
+    fn deref(&self) -> &Self::Target {
+        self.guard.as_ref().expect("a guard is there until it is released")
+    }
+}
+
+impl Drop for LockGuard {
+    fn drop(&mut self) {
+        let Some(guard) = self.guard.take() else { return };
+        let (done, is_done) = mpsc::channel();
+        let release = async move {
+            // A guard that was lost was announced before.
+            let _ = guard.release().await;
+            let _ = done.send(());
+        };
+        if self.manager.spawn(release) {
+            let _ = is_done.recv_timeout(PATIENCE);
+        }
     }
 }
 

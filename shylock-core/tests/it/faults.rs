@@ -20,7 +20,7 @@ fn store() -> MemoryBackend {
 }
 
 fn patient() -> RetryPolicy {
-    RetryPolicy::default().give_up_after(Duration::from_secs(30)).attempt_timeout(Duration::from_secs(1))
+    RetryPolicy::default().max_elapsed(Duration::from_secs(30)).attempt_timeout(Duration::from_secs(1))
 }
 
 fn builder(store: &MemoryBackend) -> (LockManagerBuilder, Faults) {

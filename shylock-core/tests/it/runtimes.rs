@@ -97,7 +97,8 @@ async fn the_configured_manager_is_found_from_anywhere() {
 /// More hand-overs than there are numbers between two tokens of the store.
 #[tokio::test]
 async fn tokens_grow_through_any_number_of_hand_overs() {
-    let locks = LockManager::builder(MemoryBackend::new()).turn(Duration::from_secs(3600)).build();
+    let locks =
+        LockManager::builder(MemoryBackend::new()).max_handover_time(Duration::from_secs(3600)).build();
     let lock = locks.expect("a manager").lock("a");
     let mut tasks = Vec::new();
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();

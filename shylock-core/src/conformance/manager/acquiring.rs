@@ -122,9 +122,9 @@ pub async fn an_option_that_cannot_be_is_invalid_input<H: Harness>(harness: &H) 
     }
     for builder in [
         builder(harness).await.ttl(Duration::ZERO),
-        builder(harness).await.margin(-0.1),
-        builder(harness).await.margin(1.0),
-        builder(harness).await.margin(f64::NAN),
+        builder(harness).await.clock_skew_margin(-0.1),
+        builder(harness).await.clock_skew_margin(1.0),
+        builder(harness).await.clock_skew_margin(f64::NAN),
         builder(harness).await.prefix("x".repeat(1024)),
     ] {
         assert_eq!(builder.build().expect_err("no such setting").kind(), ErrorKind::InvalidInput);

@@ -109,7 +109,7 @@ pub async fn waiting_tasks_are_granted_in_the_order_of_asking<H: Harness>(harnes
 }
 
 pub async fn a_busy_process_lets_others_have_their_turn<H: Harness>(harness: &H) {
-    let busy = builder(harness).await.turn(Duration::from_millis(50)).build().expect("settings");
+    let busy = builder(harness).await.max_handover_time(Duration::from_millis(50)).build().expect("settings");
     let done = Arc::new(AtomicBool::new(false));
     let mut crowd = JoinSet::new();
     for _ in 0..8 {
@@ -132,7 +132,7 @@ pub async fn a_busy_process_lets_others_have_their_turn<H: Harness>(harness: &H)
 }
 
 pub async fn without_a_turn_each_guard_lets_the_others_in<H: Harness>(harness: &H) {
-    let ours = builder(harness).await.turn(Duration::ZERO).build().expect("settings");
+    let ours = builder(harness).await.max_handover_time(Duration::ZERO).build().expect("settings");
     let theirs = manager(harness).await;
     let first = ours.lock("lock").acquire().await.expect("a free lock");
     let (their_lock, our_lock) = (theirs.lock("lock"), ours.lock("lock"));

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{manager, managers, queue, soon, until_claims, within};
+use crate::client::lease::LossReason;
 use crate::conformance::Harness;
 use crate::conformance::wait::{SOON, until};
 use crate::error::ErrorKind;
-use crate::lease::LossReason;
 
 pub async fn a_guard_that_is_kept_stays_held<H: Harness>(harness: &H) {
     let (managers, ttl) = (managers(harness, 2).await, harness.ttl());
@@ -76,7 +76,7 @@ pub async fn max_hold_ends_a_guard_and_frees_the_lock<H: Harness>(harness: &H) {
 pub async fn a_lock_that_is_held_at_least_stays_taken_until_then<H: Harness>(harness: &H) {
     let (managers, time) = (managers(harness, 2).await, harness.ttl());
     let start = Instant::now();
-    let guard = managers[0].lock("lock").hold_at_least(time).acquire().await.expect("a free lock");
+    let guard = managers[0].lock("lock").min_hold(time).acquire().await.expect("a free lock");
     guard.release().await.expect("it can be released");
     assert!(start.elapsed() < time + SOON, "the release waits for the time to be over");
     until(SOON + time, "the lock is free", async || {
@@ -92,7 +92,7 @@ pub async fn a_lock_that_is_held_at_least_stays_taken_until_then<H: Harness>(har
 
 pub async fn held_for_longer_a_lock_is_free_at_once<H: Harness>(harness: &H) {
     let managers = managers(harness, 2).await;
-    let lock = managers[0].lock("lock").hold_at_least(Duration::from_millis(1));
+    let lock = managers[0].lock("lock").min_hold(Duration::from_millis(1));
     let guard = lock.acquire().await.expect("a free lock");
     tokio::time::sleep(Duration::from_millis(5)).await;
     guard.release().await.expect("it can be released");

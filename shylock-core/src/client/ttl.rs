@@ -19,13 +19,13 @@ impl Ttl {
     pub(crate) fn new(ttl: Duration, margin: f64) -> Result<Self, Error> {
         if !(Self::MIN..=Self::MAX).contains(&ttl) {
             return Err(Error::invalid(format!(
-                "a ttl of {ttl:?} cannot be; choose one from {:?} to 30 days",
+                "invalid ttl {ttl:?}: must be between {:?} and 30 days",
                 Self::MIN
             )));
         }
         if !(0.0..=0.5).contains(&margin) {
             return Err(Error::invalid(format!(
-                "a margin of {margin} cannot be; choose a fraction of the ttl from 0.0 to 0.5"
+                "invalid clock_skew_margin {margin}: must be a fraction of the ttl between 0.0 and 0.5"
             )));
         }
         Ok(Self { ttl, margin: ttl.mul_f64(margin) })
