@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
 
 use crate::client::Client;
@@ -38,7 +38,7 @@ use turn::Turn;
 pub(crate) struct Pools {
     client: Arc<Client>,
     settings: PoolSettings,
-    pools: Mutex<HashMap<(LockName, Kind), Weak<Pool>>>,
+    pools: RwLock<HashMap<(LockName, Kind), Weak<Pool>>>,
 }
 
 /// What all pools of a manager have in common.
@@ -126,7 +126,7 @@ const ONE_ATTEMPT: Duration = Duration::from_secs(1);
 
 impl Pools {
     pub(crate) fn new(client: Arc<Client>, settings: PoolSettings) -> Arc<Self> {
-        Arc::new(Self { client, settings, pools: Mutex::default() })
+        Arc::new(Self { client, settings, pools: RwLock::default() })
     }
 
     pub(crate) fn client(&self) -> &Arc<Client> {
@@ -152,8 +152,11 @@ impl Pools {
     }
 
     fn pool(self: &Arc<Self>, name: LockName, kind: Kind) -> Arc<Pool> {
-        let mut pools = self.pools.lock();
         let key = (name, kind);
+        if let Some(pool) = self.pools.read().get(&key).and_then(Weak::upgrade) {
+            return pool;
+        }
+        let mut pools = self.pools.write();
         if let Some(pool) = pools.get(&key).and_then(Weak::upgrade) {
             return pool;
         }
@@ -173,7 +176,7 @@ impl Pools {
 
     /// Whether local callers wait for a lock alone.
     fn has_writers(&self, name: &LockName) -> bool {
-        let pools = self.pools.lock();
+        let pools = self.pools.read();
         let writers = pools.get(&(name.clone(), Kind::Exclusive)).and_then(Weak::upgrade);
         drop(pools);
         writers.is_some_and(|pool| !matches!(pool.state.lock().turn, TurnState::Free))
@@ -182,7 +185,7 @@ impl Pools {
     /// Ends everything: callers who wait get an error, guards are lost, and all claims leave the store.
     pub(crate) async fn shut_down(&self) {
         self.client.down.cancel();
-        let pools: Vec<_> = self.pools.lock().values().filter_map(Weak::upgrade).collect();
+        let pools: Vec<_> = self.pools.read().values().filter_map(Weak::upgrade).collect();
         for pool in pools {
             pool.fail_all(&Error::shut_down());
         }
@@ -193,7 +196,7 @@ impl Pools {
 impl Drop for Pool {
     fn drop(&mut self) {
         if let Some(pools) = self.pools.upgrade() {
-            let mut pools = pools.pools.lock();
+            let mut pools = pools.pools.write();
             let key = (self.name.clone(), self.kind);
             if pools.get(&key).is_some_and(|pool| pool.strong_count() == 0) {
                 pools.remove(&key);
@@ -204,22 +207,16 @@ impl Drop for Pool {
 
 impl Pool {
     async fn acquire(self: &Arc<Self>, want: Want) -> Result<Option<Grant>, Error> {
-        let granted = async {
-            let message = match self.enter(&want) {
-                Ok(message) => message,
-                Err(waiting) => waiting.await,
-            };
-            match message {
-                Message::Granted(grant) => Ok(Some(grant)),
-                Message::Refused => Ok(None),
-                Message::Failed(error) => Err(error),
-                Message::Turn(turn) => turn.drive(&want).await,
-            }
+        let message = match self.enter(&want) {
+            Ok(message) => message,
+            Err(waiting) => waiting.await,
         };
-        tokio::select! {
-            biased;
-            granted = granted => granted,
-            () = self.client.down.cancelled() => Err(Error::shut_down()),
+        match message {
+            Message::Granted(grant) => Ok(Some(grant)),
+            Message::Refused => Ok(None),
+            Message::Failed(error) => Err(error),
+            // Boxed, so that a caller in line is small.
+            Message::Turn(turn) => Box::pin(turn.drive(&want)).await,
         }
     }
 
@@ -246,6 +243,9 @@ impl Pool {
         // Outside the lock, because it looks at another pool.
         let admits = self.kind == Kind::Readers && self.may_admit(want);
         let mut state = self.state.lock();
+        if self.client.down.is_cancelled() {
+            return Ok(Message::Failed(Error::shut_down()));
+        }
         if admits && let Some(grant) = self.admit(&state, want) {
             return Ok(Message::Granted(grant));
         }

@@ -1,7 +1,9 @@
 //! The runtimes that a manager's background work can run on.
 
+use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
@@ -18,8 +20,15 @@ use crate::error::{Error, ErrorKind};
 pub(crate) struct Runtimes {
     /// The manager was given a runtime and uses no other.
     is_given: bool,
+    /// Tells it from all others of the process.
+    number: u64,
     living: Mutex<Vec<Living>>,
     me: Weak<Self>,
+}
+
+thread_local! {
+    /// The manager that this thread has last used, by its number, and on which runtime. It saves a lock.
+    static SEEN: Cell<Option<(u64, Id)>> = const { Cell::new(None) };
 }
 
 struct Living {
@@ -42,8 +51,14 @@ impl Drop for Sentinel {
 
 impl Runtimes {
     pub(crate) fn new(given: Option<&Handle>) -> Arc<Self> {
-        let new =
-            |me: &Weak<Self>| Self { is_given: given.is_some(), living: Mutex::default(), me: me.clone() };
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let new = |me: &Weak<Self>| Self {
+            is_given: given.is_some(),
+            number,
+            living: Mutex::default(),
+            me: me.clone(),
+        };
         let runtimes = Arc::new_cyclic(new);
         if let Some(handle) = given {
             runtimes.remember(handle);
@@ -68,12 +83,19 @@ impl Runtimes {
                            `runtime`, or use `background_thread` or `blocking`",
             )
         })?;
-        self.remember(&handle);
+        let here = (self.number, handle.id());
+        if SEEN.get() != Some(here) {
+            self.remember(&handle);
+            SEEN.set(Some(here));
+        }
         Ok(())
     }
 
     /// Polls a future inside the runtime that the manager was given, where there is no other.
     pub(crate) async fn within<T>(&self, future: impl Future<Output = T>) -> T {
+        if !self.is_given {
+            return future.await;
+        }
         let mut future = pin!(future);
         poll_fn(|cx| {
             let outside = if Handle::try_current().is_err() { self.any() } else { None };

@@ -109,7 +109,7 @@ impl Grant {
             GivenBack::Leaving(linger, turn) => (linger, turn),
         };
         let client = self.client().clone();
-        client.runtimes.within(self.leave(linger, turn)).await
+        client.runtimes.within(Box::pin(self.leave(linger, turn))).await
     }
 
     async fn leave(&self, linger: Duration, turn: Option<LeavingTurn>) -> Result<(), Error> {

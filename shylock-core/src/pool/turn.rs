@@ -39,7 +39,16 @@ impl Turn {
     }
 
     /// Drives a claim until it is granted, or refused if it was wanted at once.
-    pub(super) async fn drive(mut self, want: &Want) -> Result<Option<Grant>, Error> {
+    pub(super) async fn drive(self, want: &Want) -> Result<Option<Grant>, Error> {
+        let down = self.pool.client.down.clone();
+        tokio::select! {
+            biased;
+            granted = self.drive_on(want) => granted,
+            () = down.cancelled() => Err(Error::shut_down()),
+        }
+    }
+
+    async fn drive_on(mut self, want: &Want) -> Result<Option<Grant>, Error> {
         if self.pool.kind != Kind::Permits {
             return self.ask(want).await;
         }

@@ -21,7 +21,8 @@ fn a_runtime_that_ends_leaves_nothing_behind_for_longer_than_the_ttl() {
     let (first, second) = (runtime(), runtime());
     let locks = LockManager::new(store.clone());
     let guard = first.block_on(locks.lock("a").ttl(TTL).acquire()).expect("acquired");
-    let waiter = first.spawn(async move { locks.lock("a").ttl(TTL).label("waits").acquire().await });
+    let waiting = LockManager::new(store.clone());
+    let waiter = first.spawn(async move { waiting.lock("a").ttl(TTL).acquire().await });
     let others = LockManager::new(store);
     second.block_on(async {
         while others.inspect("a").await.expect("a queue").claims.len() < 2 {
