@@ -71,8 +71,7 @@ impl Watched {
     }
 
     fn is_there(&self) -> bool {
-        self.identity.is_some()
-            && fs::metadata(&self.path).ok().as_ref().map(identity) == self.identity
+        self.identity.is_some() && fs::metadata(&self.path).ok().as_ref().map(identity) == self.identity
     }
 }
 

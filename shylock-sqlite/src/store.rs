@@ -8,6 +8,7 @@ use shylock_core::{BackendError, Capabilities, ListPage, LockName};
 use tokio::sync::Mutex;
 
 use crate::options::SqliteOptions;
+use crate::table::Table;
 use crate::thread::Database;
 
 /// The records in one file.
@@ -39,7 +40,7 @@ impl RecordStore for SqliteStore {
         record: &Record,
     ) -> Result<bool, BackendError> {
         let (lock, expected, record) = (lock.clone(), expected.cloned(), record.clone());
-        let compare_and_swap = move |table: &mut crate::table::Table<'_>| {
+        let compare_and_swap = move |table: &mut Table<'_>| {
             let version = table.load(&lock)?.record.map(|(_, version)| version);
             let is_expected = version == expected;
             if is_expected {
@@ -53,7 +54,7 @@ impl RecordStore for SqliteStore {
     /// One transaction for all of them: nobody writes in between, so nothing has to be done again.
     async fn update(&self, mut changes: Vec<Change>) -> Result<Vec<Change>, BackendError> {
         let _turn = if changes.len() > 1 { Some(self.batches.lock().await) } else { None };
-        let apply = move |table: &mut crate::table::Table<'_>| {
+        let apply = move |table: &mut Table<'_>| {
             for change in &mut changes {
                 let loaded = table.load(change.lock())?;
                 if let Some(record) = change.apply(&loaded) {
