@@ -146,3 +146,57 @@ impl fmt::Debug for Database {
         f.debug_tuple("Database").field(&self.path).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn open() -> (tempfile::TempDir, Database) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("locks.db");
+        let database = Database::open(&path, SqliteOptions::new()).await.expect("the file opens");
+        (folder, database)
+    }
+
+    /// As the child of a process has it, which does not have the thread.
+    #[tokio::test]
+    async fn after_a_fork_each_step_is_an_error_and_to_drop_it_waits_for_nothing() {
+        let (_folder, mut database) = open().await;
+        database.process += 1;
+        let error = database.run(|_| Ok(())).await.expect_err("nobody would ever answer");
+        assert_eq!(error.kind(), BackendErrorKind::Misconfigured);
+        assert!(error.to_string().contains("forked; open it again in the child"), "{error}");
+        // Its sender is kept, so this would wait for the whole limit.
+        let (_closing, closed) = mpsc::channel();
+        database.closed = Mutex::new(closed);
+        let begun = std::time::Instant::now();
+        drop(database);
+        assert!(begun.elapsed() < CLOSE_LIMIT, "it waited");
+    }
+
+    #[tokio::test]
+    async fn when_the_thread_has_ended_each_step_is_an_error() {
+        let (_folder, mut database) = open().await;
+        database.jobs = Some(mpsc::channel().0);
+        let error = database.run(|_| Ok(())).await.expect_err("nobody would ever answer");
+        assert_eq!(error.kind(), BackendErrorKind::Broken);
+        assert!(error.to_string().contains("the thread that serves the file has ended"), "{error}");
+    }
+
+    /// The file is dropped on its own thread when the last task that has it was woken by an answer.
+    #[tokio::test]
+    async fn the_thread_does_not_wait_for_itself() {
+        let (_folder, database) = open().await;
+        let (dropped, ended) = mpsc::channel();
+        let (send_database, receive_database) = mpsc::channel::<Database>();
+        let job: Job = Box::new(move |_| {
+            let database = receive_database.recv().expect("the test sends it");
+            let begun = std::time::Instant::now();
+            drop(database);
+            dropped.send(begun.elapsed()).expect("the test waits");
+        });
+        database.jobs.as_ref().expect("it is open").send(job).expect("the thread serves");
+        send_database.send(database).expect("the job waits");
+        assert!(ended.recv().expect("it is dropped") < CLOSE_LIMIT, "it waited for itself");
+    }
+}
