@@ -32,6 +32,10 @@
 //! *manager* go through what users write, with several managers on one store. Times are counted in the
 //! [`ttl`](Harness::ttl) of the harness, so a slow store gives a longer one.
 //!
+//! A behaviour that needs what a store does not have, by its [`capabilities`](Backend::capabilities), does not apply. Its
+//! test says so, and checks that the store refuses: a store that does not push wakeups returns `None`, and one without
+//! shared claims or values answers an error that is not retryable and changes nothing.
+//!
 //! [`faults`] wraps a backend so that it fails, hangs, loses replies and repeats itself on demand.
 //! [`differential`] holds a native encoding against the queue, record by record.
 
@@ -43,6 +47,8 @@ use tokio::runtime;
 use crate::backend::Backend;
 
 pub use hostile::hostile_strings;
+#[doc(hidden)]
+pub use needs::{Needs, run_if};
 
 #[doc(hidden)]
 #[allow(clippy::missing_panics_doc, reason = "to panic is what a failed test does")]
@@ -53,6 +59,7 @@ mod hostile;
 #[doc(hidden)]
 #[allow(clippy::missing_panics_doc, reason = "to panic is what a failed test does")]
 pub mod manager;
+mod needs;
 mod probe;
 mod suite;
 mod wait;

@@ -183,7 +183,8 @@ impl<S: RecordStore> RecordBackend<S> {
     async fn take(&self, lock: &LockName, step: Step) -> Result<Answer, BackendError> {
         let change = Change::new(lock.clone(), vec![step]);
         let changed = complete(self.store.update(vec![change]).await?, 1)?;
-        let answers = changed.into_iter().next().map_or(Ok(Vec::new()), Change::into_answers)?;
+        let answers =
+            changed.into_iter().next().map_or(Ok(Vec::new()), |change| change.into_answers(lock))?;
         Ok(complete(answers, 1)?.remove(0))
     }
 }
@@ -211,8 +212,8 @@ impl<S: RecordStore> Backend for RecordBackend<S> {
         let changes = of_lock.iter().map(change).collect();
         let changed = complete(self.store.update(changes).await?, of_lock.len())?;
         let mut answers = vec![Renewed::Gone; renewals.len()];
-        for (places, change) in of_lock.values().zip(changed) {
-            for (&i, answer) in places.iter().zip(complete(change.into_answers()?, places.len())?) {
+        for ((lock, places), change) in of_lock.into_iter().zip(changed) {
+            for (&i, answer) in places.iter().zip(complete(change.into_answers(lock)?, places.len())?) {
                 answers[i] = answer.renewed()?;
             }
         }

@@ -1,18 +1,11 @@
 //! The backend that users open: the store under the core's adapter.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
-use futures_core::stream::BoxStream;
-use shylock_core::{
-    Backend, BackendError, ClaimId, JoinRequest, ListPage, LockName, RecordBackend, Renewal, Renewed,
-    Snapshot, Wakeup,
-};
+use shylock_core::BackendError;
+use shylock_core::record_store::RecordBackend;
 
-use crate::connection::LockFile;
 use crate::options::SqliteOptions;
 use crate::store::SqliteStore;
 
@@ -20,8 +13,9 @@ use crate::store::SqliteStore;
 ///
 /// Clones share a connection. Every process that opens the same file sees the same locks.
 ///
-/// The methods want a tokio runtime, of either flavour. No step blocks it: SQLite runs on the threads that the
-/// runtime keeps for blocking work.
+/// SQLite runs on a thread of the backend's own, so no step blocks a runtime, and the backend outlives the runtime in
+/// which it was opened. The thread ends when the last clone is dropped. It does not exist in a child process after
+/// `fork`: there every step fails, and the child must open the file itself.
 ///
 /// ```
 /// use shylock_core::LockManager;
@@ -37,18 +31,18 @@ use crate::store::SqliteStore;
 /// guard.release().await?;
 /// # Ok(()) }
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct SqliteBackend(Arc<RecordBackend<SqliteStore>>);
 
 impl SqliteBackend {
-    /// Locks in this file, with the default [`SqliteOptions`]. A file that is not there is made, for its owner only.
+    /// Locks in this file, with the default [`SqliteOptions`]. A file that does not exist is created, for its owner only.
     ///
-    /// To open it twice, or in many processes at once, is fine.
+    /// The same file may be opened many times, by many processes at once.
     ///
     /// # Errors
-    /// - `Misconfigured` if the path cannot be: its folder is not there, it is no file, no database, the database of
-    ///   another program, or of a newer version of this one; or if there is no tokio runtime.
-    /// - `Denied` if the file or its folder may not be read and written by this user.
+    /// - `Misconfigured` if the path cannot be used: its folder does not exist, it is not a file, not a database, the
+    ///   database of another program, or of another version of this one; or if an option is invalid.
+    /// - `Denied` if this user may not read and write the file or its folder.
     /// - `Broken` if the file is damaged.
     /// - `Transient` if another process keeps the file locked, or the disk is full.
     ///
@@ -74,40 +68,9 @@ impl SqliteBackend {
     /// # Errors
     /// As [`SqliteBackend::open`].
     pub async fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, BackendError> {
-        let file = LockFile::open(path.as_ref(), &options).await?;
-        Ok(Self(Arc::new(RecordBackend::new(SqliteStore::new(file, options.retention)))))
+        let store = SqliteStore::open(path.as_ref(), options).await?;
+        Ok(Self(Arc::new(RecordBackend::new(store))))
     }
 }
 
-impl fmt::Debug for SqliteBackend {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SqliteBackend").field(&self.0).finish()
-    }
-}
-
-#[async_trait]
-impl Backend for SqliteBackend {
-    async fn join(&self, request: &JoinRequest) -> Result<Snapshot, BackendError> {
-        self.0.join(request).await
-    }
-
-    async fn renew(&self, renewals: &[Renewal]) -> Result<Vec<Renewed>, BackendError> {
-        self.0.renew(renewals).await
-    }
-
-    async fn leave(&self, lock: &LockName, claim: ClaimId, linger: Duration) -> Result<(), BackendError> {
-        self.0.leave(lock, claim, linger).await
-    }
-
-    async fn queue(&self, lock: &LockName) -> Result<Snapshot, BackendError> {
-        self.0.queue(lock).await
-    }
-
-    async fn list(&self, page: &ListPage) -> Result<Vec<LockName>, BackendError> {
-        self.0.list(page).await
-    }
-
-    async fn wakeups(&self) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError> {
-        self.0.wakeups().await
-    }
-}
+shylock_core::forward_backend!(SqliteBackend, |backend| backend.0);

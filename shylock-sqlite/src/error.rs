@@ -5,6 +5,25 @@ use std::path::Path;
 use rusqlite::{Error, ErrorCode};
 use shylock_core::{BackendError, BackendErrorKind};
 
+/// Why a step failed on the thread of a file.
+#[derive(Debug)]
+pub(crate) enum StepError {
+    Sqlite(Error),
+    Refused(BackendError),
+}
+
+impl From<Error> for StepError {
+    fn from(error: Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<BackendError> for StepError {
+    fn from(error: BackendError) -> Self {
+        Self::Refused(error)
+    }
+}
+
 /// The error of a step that SQLite could not do on this file.
 pub(crate) fn explain(path: &Path, error: Error) -> BackendError {
     let (kind, what_to_do) = classify(error.sqlite_error_code());

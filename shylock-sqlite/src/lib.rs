@@ -2,13 +2,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
-mod connection;
 mod error;
 mod options;
 mod place;
 mod setup;
 mod store;
-mod sweeper;
+mod table;
+mod thread;
 
 pub use backend::SqliteBackend;
-pub use options::SqliteOptions;
+pub use options::{SqliteOptions, Synchronous};

@@ -9,11 +9,18 @@ use shylock_core::{BackendError, BackendErrorKind};
 
 use crate::error::about;
 
-/// Where a file is, and which file it was when it was opened.
+/// Where a file is, and which file it was when it was opened, together with the two that SQLite keeps beside it.
 #[derive(Debug)]
 pub(crate) struct Place {
+    file: Watched,
+    companions: Vec<Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
     path: PathBuf,
-    identity: Identity,
+    /// `None` if it was missing when the watch began.
+    identity: Option<Identity>,
 }
 
 impl Place {
@@ -23,23 +30,48 @@ impl Place {
         let path = std::path::absolute(path).map_err(|error| unusable(path, error))?;
         let metadata = find_or_create(&path).map_err(|error| unusable(&path, error))?;
         if !metadata.is_file() {
-            let what = "it is no file; name a file, in a folder that is there";
+            let what = "it is not a file; name a file, in a folder that exists";
             return Err(about(&path, BackendErrorKind::Misconfigured, what));
         }
-        Ok(Self { path, identity: identity(&metadata) })
+        let identity = Some(identity(&metadata));
+        Ok(Self { file: Watched { path, identity }, companions: Vec::new() })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.file.path
     }
 
-    /// Whoever opens the path next must find the file that we have open, or two would hold the same lock.
+    /// Watches the `-wal` and the `-shm` file too. SQLite has them open from its first read on, and they stay the
+    /// same for as long as anybody has the main file open. It puts them beside the file that a link points to.
+    pub(crate) fn watch_companions(&mut self) {
+        let target = fs::canonicalize(self.path()).unwrap_or_else(|_| self.path().to_owned());
+        let watch = |suffix: &str| {
+            let mut path = target.clone().into_os_string();
+            path.push(suffix);
+            Watched::now(path.into())
+        };
+        self.companions = ["-wal", "-shm"].map(watch).into();
+    }
+
+    /// Whoever opens the path next must find the files that we have open, or two would hold the same lock.
     pub(crate) fn check(&self) -> Result<(), BackendError> {
-        if fs::metadata(&self.path).is_ok_and(|metadata| identity(&metadata) == self.identity) {
+        let Some(changed) = std::iter::once(&self.file).chain(&self.companions).find(|file| !file.is_there())
+        else {
             return Ok(());
-        }
+        };
         let what = "it was moved, deleted or replaced while in use; restart the processes that use it";
-        Err(about(&self.path, BackendErrorKind::Misconfigured, what))
+        Err(about(&changed.path, BackendErrorKind::Misconfigured, what))
+    }
+}
+
+impl Watched {
+    fn now(path: PathBuf) -> Self {
+        let identity = fs::metadata(&path).ok().as_ref().map(identity);
+        Self { path, identity }
+    }
+
+    fn is_there(&self) -> bool {
+        self.identity.is_some() && fs::metadata(&self.path).ok().as_ref().map(identity) == self.identity
     }
 }
 
@@ -82,7 +114,7 @@ fn find_or_create(path: &Path) -> io::Result<Metadata> {
 fn unusable(path: &Path, error: io::Error) -> BackendError {
     use BackendErrorKind::{Denied, Misconfigured, Transient};
     let (kind, what) = match error.kind() {
-        ErrorKind::NotFound => (Misconfigured, "its folder is not there; create it".into()),
+        ErrorKind::NotFound => (Misconfigured, "its folder does not exist; create it".into()),
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             (Denied, "this user may not create it; give the user the right to write the folder".into())
         }

@@ -11,13 +11,14 @@ use shylock_core::{BackendError, BackendErrorKind};
 use crate::error::{about, explain};
 use crate::options::SqliteOptions;
 use crate::place::Place;
-use crate::store::TABLE;
+use crate::table;
 
 /// Stands in the header of each file of ours: "shyl".
 const APPLICATION: i32 = 0x7368_796c;
 
-/// The version of the table. A file of a newer one is refused.
-const SCHEMA: i32 = 1;
+/// The version of the table and of the records in it. A file of any other is refused: those who have it open would
+/// misread what this version writes.
+const SCHEMA: i32 = 2;
 
 /// Opens the file, and makes it first if it is not there.
 pub(crate) fn open(path: &Path, options: &SqliteOptions) -> Result<(Place, Connection), BackendError> {
@@ -45,8 +46,7 @@ fn accept(db: &Connection, path: &Path, options: &SqliteOptions) -> Result<(), B
     recognise(db, path)?;
     check(db).map_err(explain)?;
     use_wal(db, path, options.busy_timeout)?;
-    let synchronous = if options.survives_power_cuts { "FULL" } else { "NORMAL" };
-    db.pragma_update(None, "synchronous", synchronous).map_err(explain)?;
+    db.pragma_update(None, "synchronous", options.synchronous.pragma()).map_err(explain)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(explain)?;
     Ok(())
 }
@@ -57,7 +57,7 @@ fn create(db: &Connection) -> rusqlite::Result<()> {
     let transaction = Transaction::new_unchecked(db, TransactionBehavior::Exclusive)?;
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
-        db.execute_batch(TABLE)?;
+        db.execute_batch(table::CREATE)?;
         db.pragma_update(None, "application_id", APPLICATION)?;
         db.pragma_update(None, "user_version", SCHEMA)?;
     }
@@ -69,6 +69,11 @@ fn recognise(db: &Connection, path: &Path) -> Result<(), BackendError> {
     let (application, schema) = (number("application_id")?, number("user_version")?);
     let what = if application != APPLICATION {
         "it is the database of another program; choose another path".into()
+    } else if schema < SCHEMA {
+        format!(
+            "its table has version {schema}, and this program needs version {SCHEMA}; end all programs that use the \
+             file, then delete it: an older version has nothing in it that is needed without them"
+        )
     } else if schema != SCHEMA {
         format!(
             "its table has version {schema}, and this program knows version {SCHEMA}; use the same version of \

@@ -10,8 +10,8 @@ use super::wait::{SOON, until};
 use super::{Backend, Harness};
 use crate::backend::{BackendError, ListPage};
 use crate::queue::{
-    ClaimId, FencingToken, JoinRequest, Left, LockName, ManagerId, Mode, Owner, Renewal, Renewed, Snapshot,
-    Value, Written,
+    ClaimId, FencingToken, JoinRequest, Left, LiveClaim, LockName, ManagerId, Mode, Owner, Renewal, Renewed,
+    Snapshot, Value, Written,
 };
 
 /// A lease that does not end while a test runs.
@@ -21,7 +21,7 @@ pub(super) const LONG: Duration = Duration::from_secs(3600);
 pub(super) const BRIEF: Duration = Duration::from_millis(40);
 
 /// A reader's claim.
-pub(super) const READER: Mode = Mode::Shared { max: u32::MAX };
+pub(super) const READER: Mode = Mode::READER;
 
 pub(super) fn shared(max: u32) -> Mode {
     Mode::Shared { max }
@@ -29,6 +29,10 @@ pub(super) fn shared(max: u32) -> Mode {
 
 pub(super) fn name(name: &str) -> LockName {
     LockName::new(name).expect("a valid name")
+}
+
+pub(super) fn value(text: &str) -> Value {
+    Value::new(text).expect("a valid value")
 }
 
 /// One lock of a store. Steps that fail for the moment are repeated, as the core would.
@@ -59,8 +63,7 @@ impl<B: Backend> Probe<B> {
 
     pub(super) fn request(&self, mode: Mode, ttl: Duration) -> JoinRequest {
         let (lock, claim) = (self.lock.clone(), self.manager.claim(fastrand::u64(..)));
-        let owner = Owner::new("conformance", 1, None);
-        JoinRequest { lock, claim, mode, ttl, owner, only_if_granted: false }
+        JoinRequest::new(lock, claim, mode, ttl, Owner::new("conformance", 1, None))
     }
 
     pub(super) async fn send(&self, request: &JoinRequest) -> Snapshot {
@@ -106,8 +109,10 @@ impl<B: Backend> Probe<B> {
         persist(|| self.backend.leave(&self.lock, claim, linger)).await
     }
 
-    pub(super) async fn write(&self, claim: ClaimId, value: Option<&Value>) -> Written {
-        persist(|| self.backend.write(&self.lock, claim, value)).await
+    /// Sets the value to a text, or clears it.
+    pub(super) async fn write(&self, claim: ClaimId, text: Option<&str>) -> Written {
+        let value = text.map(value);
+        persist(|| self.backend.write(&self.lock, claim, value.as_ref())).await
     }
 
     pub(super) async fn downgrade(&self, claim: ClaimId, mode: Mode) -> Written {
@@ -124,6 +129,11 @@ impl<B: Backend> Probe<B> {
         names.iter().map(|name| name.as_str().to_owned()).collect()
     }
 
+    /// The value as everybody reads it.
+    pub(super) async fn value(&self) -> Option<String> {
+        self.queue().await.value.map(|value| value.as_str().to_owned())
+    }
+
     /// The claims in the queue, in order.
     pub(super) async fn claims(&self) -> Vec<ClaimId> {
         ids(&self.queue().await)
@@ -134,14 +144,16 @@ impl<B: Backend> Probe<B> {
         self.queue().await.holders().iter().map(|claim| claim.id).collect()
     }
 
+    pub(super) async fn claim(&self, claim: ClaimId) -> LiveClaim {
+        self.queue().await.claim(claim).expect("the claim is in the queue").clone()
+    }
+
     pub(super) async fn token(&self, claim: ClaimId) -> FencingToken {
-        let queue = self.queue().await;
-        queue.claims.iter().find(|c| c.id == claim).expect("the claim is in the queue").token
+        self.claim(claim).await.token
     }
 
     pub(super) async fn expires_in(&self, claim: ClaimId) -> Duration {
-        let queue = self.queue().await;
-        queue.claims.iter().find(|c| c.id == claim).expect("the claim is in the queue").expires_in
+        self.claim(claim).await.expires_in
     }
 
     /// Waits for the end of a lease.

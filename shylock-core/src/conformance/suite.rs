@@ -12,18 +12,36 @@ macro_rules! conformance_suite {
     };
 }
 
-/// One `#[test]` for each behaviour, from their paths.
+/// One `#[test]` for each behaviour, from their paths and what they need.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __conformance_tests {
-    ($factory:path; $($layer:ident :: $topic:ident { $($behaviour:ident),+ $(,)? })+) => {
-        $($(
+    ($factory:path; $($layer:ident :: $topic:ident $([$($needs:ident),+])? { $($behaviour:ident),+ $(,)? })+) => {
+        $($crate::__conformance_topic! { $factory; $layer::$topic; [$($($needs),+)?]; $($behaviour)+ })+
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_topic {
+    ($factory:path; $layer:ident :: $topic:ident; $needs:tt; $($behaviour:ident)+) => {
+        $(
             #[test]
             fn $behaviour() {
-                $crate::conformance::run($factory, $crate::conformance::$layer::$topic::$behaviour);
+                $crate::conformance::run_if(
+                    $crate::__conformance_needs!($needs),
+                    $factory,
+                    $crate::conformance::$layer::$topic::$behaviour,
+                );
             }
-        )+)+
+        )+
     };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_needs {
+    ([$($needs:ident),*]) => { &[$($crate::conformance::Needs::$needs),*] };
 }
 
 /// The behaviours of a backend.
@@ -37,17 +55,20 @@ macro_rules! __conformance_backend {
                 one_who_joins_a_held_lock_waits,
                 claims_stand_in_the_order_of_joining,
                 tokens_grow_by_a_step_at_least_and_stay_exact,
-                a_repeated_join_keeps_place_token_mode_and_owner,
                 a_repeated_join_of_a_waiting_claim_keeps_its_place,
                 a_repeated_join_extends_the_lease,
                 a_repeated_join_never_shortens_the_lease,
                 a_repeated_join_sees_that_it_is_granted_by_now,
-                an_answer_shows_every_claim_with_all_its_fields,
                 owners_come_back_as_they_were,
                 only_if_granted_takes_a_free_lock_and_can_be_repeated,
                 only_if_granted_leaves_nothing_behind_on_a_held_lock,
                 only_if_granted_takes_a_lock_whose_lease_has_ended,
                 a_claim_that_lapsed_joins_again_at_the_tail,
+                a_snapshot_tells_how_long_ago_a_claim_joined,
+            }
+            backend::joining [Shared] {
+                a_repeated_join_keeps_place_token_mode_and_owner,
+                an_answer_shows_every_claim_with_all_its_fields,
             }
             backend::leases {
                 a_lease_lasts_for_its_ttl_and_no_longer,
@@ -71,14 +92,20 @@ macro_rules! __conformance_backend {
                 a_waiter_may_leave,
                 to_leave_twice_changes_nothing_more,
                 to_leave_a_queue_that_one_is_not_in_is_no_error,
+                to_leave_answers_whether_the_claim_was_there,
                 one_who_left_joins_again_at_the_tail,
                 tokens_grow_across_empty_queues,
                 one_who_lingers_holds_until_then,
                 one_may_linger_for_longer_than_the_lease,
                 one_who_lingers_may_still_leave_at_once,
+                one_who_lingers_is_shown_as_leaving,
+                one_who_lingers_cannot_be_renewed,
+                one_who_lingers_cannot_join_again_before_the_end,
+                a_second_linger_keeps_the_end_of_the_first,
+                a_waiter_may_linger,
                 to_leave_one_lock_touches_no_other,
             }
-            backend::modes {
+            backend::modes [Shared] {
                 readers_hold_together,
                 a_writer_waits_for_all_readers,
                 no_reader_overtakes_a_waiting_writer,
@@ -117,17 +144,67 @@ macro_rules! __conformance_backend {
                 claims_that_join_a_new_name_at_once_stand_in_one_order,
                 of_many_that_try_at_once_one_gets_the_lock,
                 a_join_repeated_at_once_is_one_claim,
-                after_many_joined_and_left_nothing_remains,
-                renewals_and_joins_at_once_lose_nothing,
                 to_look_at_a_queue_changes_nothing,
             }
+            backend::concurrency [Shared] {
+                after_many_joined_and_left_nothing_remains,
+                renewals_and_joins_at_once_lose_nothing,
+            }
+            backend::values [Values] {
+                a_holder_writes_a_value_that_everybody_reads,
+                a_value_is_replaced_and_cleared,
+                a_repeated_write_changes_nothing_more,
+                a_waiter_writes_nothing,
+                one_who_is_not_in_the_queue_writes_nothing,
+                one_who_left_or_lapsed_writes_nothing,
+                one_who_lingers_writes_nothing,
+                a_value_outlives_its_holder,
+                a_value_outlives_a_holder_that_lapsed,
+                a_value_alone_is_not_listed,
+                values_come_back_as_they_were,
+                a_value_may_have_4096_bytes,
+                each_lock_has_a_value_of_its_own,
+            }
+            backend::values [Values, Shared] {
+                every_shared_holder_may_write,
+            }
+            backend::abandoned {
+                the_next_holder_finds_that_the_last_one_lapsed,
+                a_waiter_that_comes_to_hold_finds_that_the_last_one_lapsed,
+                of_several_that_lapsed_the_last_is_told,
+                it_is_told_until_a_holder_leaves,
+                to_write_and_renew_does_not_clear_it,
+                a_release_in_time_abandons_nothing,
+                a_linger_that_ends_abandons_nothing,
+                a_waiter_that_lapses_abandons_nothing,
+            }
+            backend::downgrading [Shared] {
+                a_downgrade_lets_in_the_readers_behind_it,
+                a_writer_that_waits_keeps_waiting_after_a_downgrade,
+                a_downgrade_keeps_token_place_and_lease,
+                a_repeated_downgrade_changes_nothing_more,
+                a_downgrade_is_refused_to_a_waiter,
+                a_downgrade_is_refused_to_a_shared_holder_of_another_mode,
+                a_downgrade_is_refused_to_one_who_is_gone_or_leaving,
+                a_downgraded_claim_can_be_renewed_and_left,
+                nobody_gets_in_between_an_exclusive_and_a_downgraded_holder,
+            }
             backend::wakeups {
+                wakeups_are_pushed_just_when_the_store_says_so,
+                every_handle_has_the_same_capabilities,
+            }
+            backend::wakeups [Wakeups] {
                 a_leave_that_grants_wakes_the_new_holder,
-                a_leave_that_grants_several_wakes_them_all,
-                every_listener_hears_a_leave_on_any_handle,
+                a_wakeup_reaches_every_subscription_on_any_handle,
+                every_manager_is_woken_for_its_own_claims,
                 wakeups_name_their_lock,
                 a_wakeup_tells_the_token_of_the_holder,
                 no_wakeup_names_a_claim_that_waits,
+            }
+            backend::wakeups [Wakeups, Shared] {
+                a_leave_that_grants_several_wakes_them_all,
+                a_downgrade_wakes_the_readers_that_it_lets_in,
+                a_wakeup_tells_what_was_abandoned,
             }
             backend::history {
                 random_histories_agree_with_the_queue,

@@ -121,7 +121,7 @@ impl FencingToken {
 
     /// The token of the `n`th hand-over of the claim with this token; `n` is less than [`FencingToken::STEP`].
     pub(crate) const fn handed_over(self, n: u64) -> Self {
-        Self(self.0 + n)
+        Self(self.0.saturating_add(n))
     }
 }
 

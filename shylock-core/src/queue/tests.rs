@@ -6,14 +6,12 @@ mod rules;
 
 use std::time::Duration;
 
-use super::Queue;
-use crate::queue::JoinRequest;
-use crate::queue::{ClaimId, LockName, Mode, Owner};
+use super::{Claim, ClaimId, JoinRequest, LockName, Mode, Owner, Queue, Value};
 
 /// A time to begin at, in milliseconds since 1970.
 const START: u64 = 1_700_000_000_000;
 
-const READER: Mode = Mode::Shared { max: u32::MAX };
+const READER: Mode = Mode::READER;
 
 fn shared(max: u32) -> Mode {
     Mode::Shared { max }
@@ -24,18 +22,24 @@ fn id(n: u64) -> ClaimId {
 }
 
 fn request(n: u64, mode: Mode, ttl: u64) -> JoinRequest {
-    JoinRequest {
-        lock: LockName::new("lock").expect("a name"),
-        claim: id(n),
-        mode,
-        ttl: Duration::from_millis(ttl),
-        owner: Owner::new("host", 1, None),
-        only_if_granted: false,
-    }
+    let lock = LockName::new("lock").expect("a name");
+    JoinRequest::new(lock, id(n), mode, Duration::from_millis(ttl), Owner::new("host", 1, None))
 }
 
 fn if_granted(n: u64, mode: Mode, ttl: u64) -> JoinRequest {
-    JoinRequest { only_if_granted: true, ..request(n, mode, ttl) }
+    request(n, mode, ttl).only_if_granted(true)
+}
+
+fn value(text: &str) -> Option<Value> {
+    Some(Value::new(text).expect("a short value"))
+}
+
+fn find(queue: &Queue, claim: ClaimId) -> Option<&Claim> {
+    queue.claims.iter().find(|c| c.id == claim)
+}
+
+fn holds(queue: &Queue, claim: ClaimId) -> bool {
+    queue.holders().iter().any(|c| c.id == claim)
 }
 
 fn ids(queue: &Queue) -> Vec<ClaimId> {

@@ -69,8 +69,9 @@ impl Change {
         Ok((answers, record))
     }
 
-    pub(super) fn into_answers(self) -> Result<Vec<Answer>, BackendError> {
-        self.answers
+    /// The answers of its steps, if it is the change of this lock.
+    pub(super) fn into_answers(self, lock: &LockName) -> Result<Vec<Answer>, BackendError> {
+        if self.lock == *lock { self.answers } else { Err(mixed_up()) }
     }
 }
 

@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use serde::Deserialize;
+
 use crate::backend::{BackendError, BackendErrorKind};
-use crate::queue::{LockName, Queue};
+use crate::queue::{Claim, ClaimId, FencingToken, LockName, Mode, Owner, Queue, Value};
 
 /// The version of a record. It is opaque: an `ETag`, a revision or a counter, as the store has it.
 ///
@@ -130,11 +132,51 @@ impl Record {
     }
 
     pub(super) fn decode(&self, lock: &LockName) -> Result<Queue, BackendError> {
-        serde_json::from_str(&self.body).map_err(|error| {
+        serde_json::from_str(&self.body).map(StoredQueue::into_queue).map_err(|error| {
             let message = format!(
-                "the record of lock {lock:?} was not written by shylock; look at it, and delete it if nobody holds the lock"
+                "the record of lock {lock:?} was not written by a version of shylock that this one knows; use the same \
+                 version in all programs that share the store, or delete the record if nobody holds the lock"
             );
             BackendError::new(BackendErrorKind::Broken, message).with_source(error)
         })
+    }
+}
+
+/// A [`Queue`] as it is read: with a field that this version does not know, it is refused. To leave the field out when
+/// the record is written again would undo what a newer version has noted there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredQueue {
+    ticket: u64,
+    claims: Vec<StoredClaim>,
+    value: Option<Value>,
+    abandoned: Option<FencingToken>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredClaim {
+    id: ClaimId,
+    mode: Mode,
+    token: FencingToken,
+    #[serde(default)]
+    joined_at: u64,
+    expires_at: u64,
+    #[serde(default)]
+    leaving: bool,
+    owner: Owner,
+}
+
+impl StoredQueue {
+    fn into_queue(self) -> Queue {
+        let claims = self.claims.into_iter().map(StoredClaim::into_claim).collect();
+        Queue { ticket: self.ticket, claims, value: self.value, abandoned: self.abandoned }
+    }
+}
+
+impl StoredClaim {
+    fn into_claim(self) -> Claim {
+        let Self { id, mode, token, joined_at, expires_at, leaving, owner } = self;
+        Claim { id, mode, token, joined_at, expires_at, leaving, owner }
     }
 }

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use shylock_core::LockManager;
+use shylock_core::{Backend, LockManager};
 use shylock_sqlite::SqliteBackend;
+
+use crate::support::{LONG, request};
 
 const ROLE: &str = "SHYLOCK_TEST_ROLE";
 const FILE: &str = "SHYLOCK_TEST_FILE";
@@ -72,6 +74,7 @@ async fn as_another_process() {
         "count" => count(&file).await,
         "hold" => hold(&file).await,
         "open" => open(&file).await,
+        "join" => join(&file).await,
         role => panic!("what is {role}?"),
     }
 }
@@ -115,6 +118,17 @@ async fn count_on(locks: LockManager, file: PathBuf) {
 async fn hold(file: &Path) {
     let guard = manager(file).await.lock(LOCK).acquire().await.expect("it is granted");
     answer(guard.fencing_token());
+    std::future::pending::<()>().await;
+}
+
+/// Joins without a manager, answers the claim if it is granted, and stays.
+async fn join(file: &Path) {
+    let backend = SqliteBackend::open(file).await.expect("the file opens");
+    let request = request("a", LONG);
+    let joined = backend.join(&request).await.expect("it joins");
+    answer(
+        joined.granted_token(request.claim).map_or_else(|| "it waits".into(), |_| request.claim.to_string()),
+    );
     std::future::pending::<()>().await;
 }
 

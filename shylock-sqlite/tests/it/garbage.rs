@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use shylock_core::Backend;
+use shylock_core::{Backend, Value};
 use shylock_sqlite::{SqliteBackend, SqliteOptions};
 
 use crate::support::{LONG, fresh, pass, request};
@@ -39,7 +39,7 @@ async fn records_are_purged_when_their_time_is_over() {
         }
         assert!(i < 1000, "still there: {:?}", names(&path));
     }
-    assert_eq!(backend.queue(&held.lock).await.expect("it answers").granted().len(), 1);
+    assert_eq!(backend.queue(&held.lock).await.expect("it answers").holders().len(), 1);
 }
 
 #[tokio::test]
@@ -102,4 +102,41 @@ async fn a_record_whose_token_is_ahead_of_the_clock_is_kept() {
         pass(&backend, &format!("b{i}")).await;
     }
     assert_eq!(pass(&backend, "a").await, ahead + 2048);
+}
+
+#[tokio::test]
+async fn a_record_with_a_value_is_never_purged() {
+    let (_folder, path) = fresh();
+    let backend = open_keeping(&path, Duration::ZERO).await;
+    let holder = request("valued", LONG);
+    backend.join(&holder).await.expect("it joins");
+    let value = Value::new("kept").expect("a short value");
+    backend.write(&holder.lock, holder.claim, Some(&value)).await.expect("it writes");
+    backend.leave(&holder.lock, holder.claim, Duration::ZERO).await.expect("it leaves");
+    pass(&backend, "plain").await;
+    // As if both were from long ago.
+    let db = Connection::open(&path).expect("the file opens");
+    let old = "UPDATE locks SET live_until = 0, needed_until = iif(needed_until IS NULL, NULL, 1)";
+    assert_eq!(db.execute(old, []).expect("rows"), 2);
+    for i in 0.. {
+        pass(&backend, &format!("{i}")).await;
+        if !names(&path).contains(&"plain".into()) {
+            break;
+        }
+        assert!(i < 1000, "nothing is purged");
+    }
+    assert_eq!(backend.queue(&holder.lock).await.expect("it answers").value, Some(value));
+
+    // Once it is cleared, the record may go.
+    let holder = request("valued", LONG);
+    backend.join(&holder).await.expect("it joins");
+    backend.write(&holder.lock, holder.claim, None).await.expect("it writes");
+    backend.leave(&holder.lock, holder.claim, Duration::ZERO).await.expect("it leaves");
+    for i in 0.. {
+        pass(&backend, &format!("again {i}")).await;
+        if !names(&path).contains(&"valued".into()) {
+            break;
+        }
+        assert!(i < 1000, "it is not purged");
+    }
 }

@@ -19,7 +19,7 @@ async fn eight_processes_of_four_tasks_lose_no_update() {
     let guard = locks.lock(LOCK).acquire().await.expect("it is free");
     let processes: Vec<Process> = (0..8).map(|_| Process::start("count", &path)).collect();
     let begun = Instant::now();
-    while locks.inspect(LOCK).await.expect("the store answers").waiting().len() < 8 {
+    while locks.inspect(LOCK).await.expect("the store answers").waiters().len() < 8 {
         assert!(begun.elapsed() < SOON, "the processes do not come");
         tokio::task::yield_now().await;
     }

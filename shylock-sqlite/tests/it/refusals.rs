@@ -36,7 +36,7 @@ async fn a_path_that_cannot_be() {
     let no_folder = folder.path().join("none/locks.db");
     assert_refused(SqliteBackend::open(&no_folder).await, Misconfigured, &["none/locks.db", "create it"]);
     assert!(!folder.path().join("none").exists());
-    assert_refused(SqliteBackend::open(folder.path()).await, Misconfigured, &["no file"]);
+    assert_refused(SqliteBackend::open(folder.path()).await, Misconfigured, &["not a file"]);
     fs::write(&path, "").expect("a file");
     assert_refused(SqliteBackend::open(path.join("x")).await, Misconfigured, &["cannot be used"]);
     assert_refused(SqliteBackend::open("").await, Misconfigured, &["cannot be used"]);
@@ -91,8 +91,23 @@ async fn the_database_of_another_program_that_was_killed() {
 async fn a_file_of_a_newer_version() {
     let (_folder, path) = fresh();
     filled(&path).await;
-    sql(&path, "PRAGMA user_version = 2");
-    assert_untouched(&path, Misconfigured, &["version 2", "knows version 1", "same version"]).await;
+    sql(&path, "PRAGMA user_version = 3");
+    assert_untouched(&path, Misconfigured, &["version 3", "knows version 2", "same version"]).await;
+}
+
+/// Programs of the older version may have it open, and would misread what this one writes.
+#[tokio::test]
+async fn a_file_of_an_older_version() {
+    let (_folder, path) = fresh();
+    let older = "
+        CREATE TABLE locks (
+            name BLOB PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL, live_until INTEGER NOT NULL,
+            needed_until INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        PRAGMA application_id = 0x7368796c; PRAGMA user_version = 1; PRAGMA journal_mode = WAL;
+        INSERT INTO locks VALUES (x'61', 1, '{\"ticket\":1,\"claims\":[]}', 0, 1)";
+    sql(&path, older);
+    assert_untouched(&path, Misconfigured, &["version 1", "needs version 2", "delete it"]).await;
 }
 
 #[tokio::test]
@@ -119,7 +134,7 @@ async fn a_damaged_file() {
 }
 
 fn all() -> shylock_core::ListPage {
-    shylock_core::ListPage { prefix: String::new(), after: None, limit: 1000 }
+    shylock_core::ListPage::new("", 1000)
 }
 
 #[tokio::test]

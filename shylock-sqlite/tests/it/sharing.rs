@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use shylock_core::{Backend, BackendErrorKind, LockManager};
+use shylock_core::{Backend, BackendErrorKind, ClaimId, Interest, LockManager, ManagerId, Renewal};
 use shylock_sqlite::{SqliteBackend, SqliteOptions};
 
+use crate::child::Process;
 use crate::support::{LONG, assert_refused, fresh, name, pass, request};
 
 async fn open(path: &Path) -> SqliteBackend {
@@ -30,7 +31,7 @@ async fn managers_on_one_file_take_turns() {
     let token = guard.fencing_token();
     assert!(theirs.lock("a").try_acquire().await.expect("the store answers").is_none());
     let waiting = tokio::spawn(async move { theirs.lock("a").acquire().await });
-    while ours.inspect("a").await.expect("the store answers").waiting().is_empty() {
+    while ours.inspect("a").await.expect("the store answers").waiters().is_empty() {
         tokio::task::yield_now().await;
     }
     guard.release().await.expect("it is given back");
@@ -101,7 +102,8 @@ async fn nothing_runs_while_nothing_is_asked() {
     let (_folder, path) = fresh();
     let backend = open(&path).await;
     pass(&backend, "a").await;
-    assert!(backend.wakeups().await.expect("it answers").is_none());
+    let interest = Interest::new(ManagerId::random());
+    assert!(backend.wakeups(&interest).await.expect("it answers").is_none());
     assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
 }
 
@@ -110,13 +112,13 @@ async fn nothing_runs_while_nothing_is_asked() {
 #[tokio::test]
 async fn a_file_that_was_deleted_moved_or_replaced_grants_nothing_more() {
     type Mischief = fn(&Path) -> std::io::Result<()>;
-    let mischiefs: [Mischief; 3] = [
+    let mischiefs: [Mischief; 6] = [
         |path| std::fs::remove_file(path),
         |path| std::fs::rename(path, path.with_extension("old")),
-        |path| {
-            std::fs::copy(path, path.with_extension("new"))
-                .and_then(|_| std::fs::rename(path.with_extension("new"), path))
-        },
+        replace,
+        |path| std::fs::remove_file(path.with_extension("db-wal")),
+        |path| std::fs::remove_file(path.with_extension("db-shm")),
+        |path| replace(&path.with_extension("db-shm")),
     ];
     for mischief in mischiefs {
         let (_folder, path) = fresh();
@@ -125,7 +127,64 @@ async fn a_file_that_was_deleted_moved_or_replaced_grants_nothing_more() {
         mischief(&path).expect("it can be done");
         let joined = backend.join(&request("a", LONG)).await;
         assert_refused(joined, BackendErrorKind::Misconfigured, &["moved, deleted or replaced", "restart"]);
+        let seen = backend.queue(&name("a")).await;
+        assert_refused(seen, BackendErrorKind::Misconfigured, &["moved, deleted or replaced"]);
+        let listed = backend.list(&shylock_core::ListPage::new("", 1)).await;
+        assert_refused(listed, BackendErrorKind::Misconfigured, &["moved, deleted or replaced"]);
     }
+}
+
+#[cfg(unix)]
+fn replace(path: &Path) -> std::io::Result<()> {
+    let copy = path.with_extension("new");
+    std::fs::copy(path, &copy).and_then(|_| std::fs::rename(copy, path))
+}
+
+/// Without its `-wal` and `-shm` file a file shows what was in it at the last checkpoint, so the next process takes the
+/// lock a second time. The first one must be told, and must not write its own claims over those of the others.
+#[cfg(unix)]
+#[tokio::test]
+async fn of_two_holders_over_deleted_wal_files_the_first_is_told_and_undoes_nothing() {
+    let (_folder, path) = fresh();
+    let first = open(&path).await;
+    let held = request("a", LONG);
+    first.join(&held).await.expect("it joins");
+    for companion in ["db-wal", "db-shm"] {
+        std::fs::remove_file(path.with_extension(companion)).expect("it is there");
+    }
+    let mut second = Process::start("join", &path);
+    let taken: ClaimId = second.answer().parse().expect("it holds too, which is the premise of this test");
+    let renewal = Renewal::new(held.lock.clone(), held.claim, LONG);
+    let renewed = first.renew(&[renewal]).await;
+    assert_refused(renewed, BackendErrorKind::Misconfigured, &["locks.db-wal", "restart"]);
+
+    second.kill();
+    drop(first);
+    let found = open(&path).await.queue(&held.lock).await.expect("it answers");
+    assert_eq!(found.claims.iter().map(|claim| claim.id).collect::<Vec<_>>(), [taken]);
+}
+
+/// SQLite keeps the two files beside the file that a link points to.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_the_file_is_the_file() {
+    let (folder, path) = fresh();
+    let (target, elsewhere) = (folder.path().join("target"), folder.path().join("elsewhere"));
+    for folder in [&target, &elsewhere] {
+        std::fs::create_dir(folder).expect("a folder");
+        std::fs::write(folder.join("real.db"), "").expect("a file");
+    }
+    std::os::unix::fs::symlink(target.join("real.db"), &path).expect("a link");
+    let (by_link, by_name) = (open(&path).await, open(&target.join("real.db")).await);
+    let request = request("a", LONG);
+    by_link.join(&request).await.expect("it joins");
+    assert_eq!(by_name.queue(&request.lock).await.expect("it answers").claims.len(), 1);
+
+    std::fs::remove_file(&path).expect("it is there");
+    std::os::unix::fs::symlink(elsewhere.join("real.db"), &path).expect("a link");
+    let refused = by_link.queue(&request.lock).await;
+    assert_refused(refused, BackendErrorKind::Misconfigured, &["moved, deleted or replaced"]);
+    assert_eq!(by_name.queue(&request.lock).await.expect("it answers").claims.len(), 1);
 }
 
 #[cfg(unix)]
@@ -183,12 +242,51 @@ async fn a_path_need_be_neither_utf8_nor_tame() {
     }
 }
 
+/// The thread of the backend depends on no runtime.
 #[test]
-fn without_a_runtime_there_is_an_error() {
+fn it_opens_and_works_without_a_runtime_and_outlives_the_one_that_it_was_opened_in() {
+    struct Unpark(std::thread::Thread);
+
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        let mut future = std::pin::pin!(future);
+        let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+        loop {
+            if let std::task::Poll::Ready(done) =
+                future.as_mut().poll(&mut std::task::Context::from_waker(&waker))
+            {
+                return done;
+            }
+            std::thread::park();
+        }
+    }
+
     let (_folder, path) = fresh();
-    let mut opening = std::pin::pin!(SqliteBackend::open(&path));
-    let polled = opening.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
-    let std::task::Poll::Ready(Err(error)) = polled else { panic!("no error") };
-    assert_eq!(error.kind(), BackendErrorKind::Misconfigured);
-    assert!(error.to_string().contains("runtime"), "{error}");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let backend = runtime.block_on(open(&path));
+    let begun = runtime.block_on(pass(&backend, "a"));
+    drop(runtime);
+    let without = block_on(pass(&backend, "a"));
+    let again = tokio::runtime::Runtime::new().expect("a runtime").block_on(pass(&backend, "a"));
+    assert!(begun < without && without < again);
+    block_on(pass(&block_on(open(&path)), "a"));
+}
+
+#[tokio::test]
+async fn the_last_handle_that_is_dropped_closes_the_file_and_leaves_one() {
+    let (folder, path) = fresh();
+    let files = || std::fs::read_dir(folder.path()).expect("the folder").count();
+    let (backend, other) = (open(&path).await, open(&path).await);
+    let clone = backend.clone();
+    pass(&clone, "a").await;
+    drop((backend, other));
+    assert_eq!(files(), 3, "a clone has it open");
+    pass(&clone, "a").await;
+    drop(clone);
+    assert_eq!(files(), 1);
 }

@@ -23,14 +23,7 @@ pub(crate) fn name(name: &str) -> LockName {
 }
 
 pub(crate) fn request(lock: &str, ttl: Duration) -> JoinRequest {
-    JoinRequest {
-        lock: name(lock),
-        claim: ClaimId::random(),
-        mode: Mode::Exclusive,
-        ttl,
-        owner: Owner::new("test", 1, None),
-        only_if_granted: false,
-    }
+    JoinRequest::new(name(lock), ClaimId::random(), Mode::Exclusive, ttl, Owner::new("test", 1, None))
 }
 
 /// Joins and leaves again; answers the token.

@@ -1,14 +1,16 @@
 //! Random histories, through the backend and through the pure queue, compared after each step.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use fastrand::Rng;
 
+use crate::backend::{Backend, Capabilities};
 use crate::conformance::Harness;
 use crate::conformance::probe::{BRIEF, LONG, Probe, READER, shared};
-use crate::queue::Queue;
-use crate::queue::{ClaimId, FencingToken, LockName, Mode, Owner};
-use crate::queue::{JoinRequest, Renewed, Snapshot};
+use crate::queue::{
+    ClaimId, FencingToken, JoinRequest, Left, LockName, Mode, Owner, Queue, Renewed, Snapshot, Value, Written,
+};
 
 const STEPS: usize = 80;
 const CLAIMS: usize = 6;
@@ -20,20 +22,32 @@ struct Twin<B> {
     now: u64,
     claims: Vec<ClaimId>,
     newest: Option<FencingToken>,
+    /// The store's token for each of the queue's.
+    tokens: HashMap<FencingToken, FencingToken>,
 }
 
-impl<B: crate::Backend> Twin<B> {
+impl<B: Backend> Twin<B> {
     async fn step(&mut self, random: &mut Rng) {
         let claim = self.claims[random.usize(..CLAIMS)];
-        match random.u8(..10) {
-            0..4 => self.join(claim, mode(random), random.bool()).await,
-            4..6 => self.renew(claim).await,
-            6..8 => self.leave(claim).await,
-            8 => self.linger(claim).await,
-            _ => self.lapse(claim, mode(random)).await,
+        let can = self.lock.backend.capabilities();
+        match random.u8(..20) {
+            0..7 => self.join(claim, mode(random, can), random.bool()).await,
+            7..10 => self.renew(claim).await,
+            10..13 => self.leave(claim, Duration::ZERO).await,
+            13 => self.leave(claim, LONG).await,
+            14 => self.linger(claim).await,
+            15..17 if can.values => self.write(self.holder_or(claim), random.choice(["", "a", "b"])).await,
+            17 if can.shared => self.downgrade(self.holder_or(claim), mode(random, can)).await,
+            _ => self.lapse(claim, mode(random, can)).await,
         }
         let seen = self.lock.queue().await;
         self.compare(&seen);
+    }
+
+    /// The first claim that holds, every other time; otherwise few steps of holders would be drawn.
+    fn holder_or(&self, claim: ClaimId) -> ClaimId {
+        let holder = self.queue.holders().first().filter(|holder| holder.token.get() / 1024 % 2 == 0);
+        holder.map_or(claim, |holder| holder.id)
     }
 
     fn request(&self, claim: ClaimId, mode: Mode, ttl: Duration) -> JoinRequest {
@@ -53,17 +67,32 @@ impl<B: crate::Backend> Twin<B> {
         assert_eq!(self.lock.renew(claim, LONG).await, expected);
     }
 
-    async fn leave(&mut self, claim: ClaimId) {
-        self.queue.leave(claim, Duration::ZERO, self.now);
-        self.lock.leave(claim).await;
+    async fn leave(&mut self, claim: ClaimId, linger: Duration) {
+        let expected: Left = self.queue.leave(claim, linger, self.now);
+        assert_eq!(self.lock.linger(claim, linger).await, expected);
     }
 
-    /// Lingers until the lease has ended.
+    /// Lingers until the lease has ended, unless it lingers for long already.
     async fn linger(&mut self, claim: ClaimId) {
-        self.lock.linger(claim, BRIEF).await;
-        self.lock.until_lapsed(claim).await;
-        self.queue.leave(claim, Duration::from_millis(1), self.now);
-        self.now += 1;
+        let is_leaving = self.queue.claims.iter().any(|c| c.id == claim && c.leaving);
+        let expected = self.queue.leave(claim, Duration::from_millis(1), self.now);
+        assert_eq!(self.lock.linger(claim, BRIEF).await, expected);
+        if !is_leaving {
+            self.lock.until_lapsed(claim).await;
+            self.now += 1;
+        }
+    }
+
+    async fn write(&mut self, claim: ClaimId, text: Option<&str>) {
+        let text = text.filter(|text| !text.is_empty());
+        let value = text.map(|text| Value::new(text).expect("a short value"));
+        let expected: Written = self.queue.write(claim, value, self.now);
+        assert_eq!(self.lock.write(claim, text).await, expected);
+    }
+
+    async fn downgrade(&mut self, claim: ClaimId, mode: Mode) {
+        let expected = self.queue.downgrade(claim, mode, self.now);
+        assert_eq!(self.lock.downgrade(claim, mode).await, expected);
     }
 
     /// Joins, if it is not there yet, with a lease of which the end is waited for.
@@ -82,11 +111,18 @@ impl<B: crate::Backend> Twin<B> {
     /// Equal but for times and the numbers of the tokens.
     fn compare(&mut self, seen: &Snapshot) {
         let expected = self.queue.snapshot(self.now);
-        let essence = |snapshot: &Snapshot| -> Vec<(ClaimId, Mode, Owner)> {
-            snapshot.claims.iter().map(|c| (c.id, c.mode, c.owner.clone())).collect()
+        let essence = |snapshot: &Snapshot| -> Vec<(ClaimId, Mode, bool, Owner)> {
+            snapshot.claims.iter().map(|c| (c.id, c.mode, c.leaving, c.owner.clone())).collect()
         };
         assert_eq!(essence(seen), essence(&expected));
         assert_eq!(seen.holders().len(), expected.holders().len());
+        assert_eq!(seen.value, expected.value);
+        for (ours, theirs) in expected.claims.iter().zip(&seen.claims) {
+            let known = *self.tokens.entry(ours.token).or_insert(theirs.token);
+            assert_eq!(theirs.token, known, "a claim has another token than before: {seen:?}");
+        }
+        let abandoned = expected.abandoned.map(|token| self.tokens[&token]);
+        assert_eq!(seen.abandoned, abandoned, "{seen:?} instead of {expected:?}");
         assert!(seen.claims.is_sorted_by(|a, b| a.token < b.token), "{seen:?}");
         let newest = seen.claims.last().map(|claim| claim.token).max(self.newest);
         let known = self.newest.replace(newest.unwrap_or(FencingToken::new(0)));
@@ -95,8 +131,9 @@ impl<B: crate::Backend> Twin<B> {
     }
 }
 
-fn mode(random: &mut Rng) -> Mode {
-    [Mode::Exclusive, Mode::Exclusive, READER, shared(2), shared(3)][random.usize(..5)]
+fn mode(random: &mut Rng, can: Capabilities) -> Mode {
+    let shared = [READER, shared(2), shared(3)][random.usize(..3)];
+    if random.u8(..5) < 2 || !can.shared { Mode::Exclusive } else { shared }
 }
 
 /// Says how to see a failure again.
@@ -119,7 +156,8 @@ async fn agrees<H: Harness>(harness: &H, seed: u64) {
         let lock: LockName = probe.on(name).lock;
         let claims = std::iter::repeat_with(ClaimId::random).take(CLAIMS).collect();
         let lock = Probe { lock, ..probe.clone() };
-        twins.push(Twin { lock, queue: Queue::default(), now: 1_700_000_000_000, claims, newest: None });
+        let (queue, now) = (Queue::default(), 1_700_000_000_000);
+        twins.push(Twin { lock, queue, now, claims, newest: None, tokens: HashMap::new() });
     }
     for _ in 0..STEPS {
         let which = random.usize(..twins.len());

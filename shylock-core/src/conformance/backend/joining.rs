@@ -1,12 +1,12 @@
 //! Joining a queue: place, token, answer, repetition.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::conformance::Harness;
 use crate::conformance::probe::{BRIEF, LONG, Probe, READER, ids};
-use crate::queue::JoinRequest;
+use crate::conformance::wait::{SOON, until};
 use crate::queue::Mode::Exclusive;
-use crate::queue::{FencingToken, Owner};
+use crate::queue::{FencingToken, JoinRequest, Owner};
 
 pub async fn the_first_to_join_is_granted<H: Harness>(harness: &H) {
     let lock = Probe::open(harness, "lock").await;
@@ -29,8 +29,8 @@ pub async fn one_who_joins_a_held_lock_waits<H: Harness>(harness: &H) {
 pub async fn claims_stand_in_the_order_of_joining<H: Harness>(harness: &H) {
     let lock = Probe::open(harness, "lock").await;
     let mut joined = Vec::new();
-    for mode in [Exclusive, READER, Exclusive, READER, READER, Exclusive] {
-        joined.push(lock.join(mode).await);
+    for _ in 0..6 {
+        joined.push(lock.join(Exclusive).await);
     }
     assert_eq!(lock.claims().await, joined);
 }
@@ -110,7 +110,7 @@ pub async fn an_answer_shows_every_claim_with_all_its_fields<H: Harness>(harness
         assert_eq!(snapshot.claims.len(), 2);
         for (claim, request) in snapshot.claims.iter().zip(&requests) {
             assert_eq!((claim.id, claim.mode), (request.claim, request.mode));
-            assert_eq!(claim.owner, request.owner);
+            assert_eq!((&claim.owner, claim.leaving), (&request.owner, false));
             assert!(claim.expires_in <= request.ttl, "{:?} of {:?}", claim.expires_in, request.ttl);
             assert!(claim.expires_in + LONG / 2 > request.ttl, "{:?}", claim.expires_in);
         }
@@ -149,7 +149,7 @@ pub async fn owners_come_back_as_they_were<H: Harness>(harness: &H) {
     for text in texts {
         for label in [Some(text.to_owned()), None] {
             let owner = Owner::new(text, u32::MAX, label);
-            let request = JoinRequest { owner: owner.clone(), ..lock.request(READER, LONG) };
+            let request = JoinRequest { owner: owner.clone(), ..lock.request(Exclusive, LONG) };
             let answer = lock.send(&request).await;
             assert_eq!(answer.claims.last().map(|claim| &claim.owner), Some(&owner));
             lock.leave(request.claim).await;
@@ -198,4 +198,24 @@ pub async fn a_claim_that_lapsed_joins_again_at_the_tail<H: Harness>(harness: &H
     assert_eq!(ids(&answer), [next, request.claim]);
     assert!(answer.claims[1].token > answer.claims[0].token);
     assert!(answer.claims[0].token > first);
+}
+
+pub async fn a_snapshot_tells_how_long_ago_a_claim_joined<H: Harness>(harness: &H) {
+    let lock = Probe::open(harness, "lock").await;
+    let (request, sent) = (lock.request(Exclusive, LONG), Instant::now());
+    // A tenth of the ttl is what clocks and rounding may differ by.
+    let tolerance = harness.ttl() / 10;
+    let joined_ago = lock.send(&request).await.claims[0].joined_ago;
+    assert!(joined_ago <= sent.elapsed() + tolerance, "joined {joined_ago:?} ago");
+    until(SOON, "a claim grows older", async || {
+        let age = lock.claim(request.claim).await.joined_ago;
+        assert!(age <= sent.elapsed() + tolerance, "joined {age:?} ago, after {:?}", sent.elapsed());
+        (age >= BRIEF).then_some(())
+    })
+    .await;
+    lock.renew(request.claim, LONG).await;
+    assert!(
+        lock.send(&request).await.claims[0].joined_ago >= BRIEF,
+        "renewed or repeated, it joined long ago"
+    );
 }

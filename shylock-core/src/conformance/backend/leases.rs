@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::conformance::Harness;
-use crate::conformance::probe::{BRIEF, LONG, Probe, READER};
+use crate::conformance::probe::{BRIEF, LONG, Probe};
 use crate::conformance::wait::{SOON, until};
 use crate::queue::ClaimId;
 use crate::queue::Mode::Exclusive;
@@ -62,7 +62,7 @@ pub async fn a_renewal_never_shortens_a_lease<H: Harness>(harness: &H) {
 
 pub async fn a_repeated_renewal_changes_nothing_else<H: Harness>(harness: &H) {
     let lock = Probe::open(harness, "lock").await;
-    let claims = [lock.join(READER).await, lock.join(Exclusive).await];
+    let claims = [lock.join(Exclusive).await, lock.join(Exclusive).await];
     let token = lock.token(claims[1]).await;
     for _ in 0..3 {
         assert_eq!(lock.renew(claims[1], LONG).await, Renewed::Extended);

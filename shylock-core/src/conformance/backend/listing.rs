@@ -1,6 +1,6 @@
 //! Listing the names that have a live queue.
 
-use crate::conformance::probe::{BRIEF, Probe, READER};
+use crate::conformance::probe::{BRIEF, Probe};
 use crate::conformance::{Backend, Harness};
 use crate::queue::Mode::Exclusive;
 
@@ -33,7 +33,7 @@ pub async fn only_names_with_a_live_queue_are_listed<H: Harness>(harness: &H) {
     left.leave(left.join(Exclusive).await).await;
     lapsed.until_lapsed(lapsed.join_for(Exclusive, BRIEF).await).await;
     // The first lease has ended, that of the one behind it has not.
-    let first = waited_for.join_for(READER, BRIEF).await;
+    let first = waited_for.join_for(Exclusive, BRIEF).await;
     waited_for.join(Exclusive).await;
     waited_for.until_lapsed(first).await;
     assert_eq!(probe.list("", None, 10).await, ["held", "waited for"]);

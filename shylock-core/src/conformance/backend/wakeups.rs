@@ -1,4 +1,4 @@
-//! Wakeups, for stores that push them. A store that has none passes: the core polls it.
+//! Wakeups, for stores that push them.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -6,99 +6,158 @@ use std::pin::Pin;
 use futures_core::stream::{BoxStream, Stream};
 
 use crate::backend::{Interest, Wakeup};
-use crate::conformance::probe::{Probe, READER};
+use crate::conformance::probe::{BRIEF, Probe, READER};
 use crate::conformance::wait::SOON;
 use crate::conformance::{Backend, Harness};
 use crate::queue::Mode::Exclusive;
-use crate::queue::{ClaimId, FencingToken, LockName};
+use crate::queue::{ClaimId, FencingToken, LockName, ManagerId};
 
-type Ears = BoxStream<'static, Wakeup>;
+type Wakeups = BoxStream<'static, Wakeup>;
 
-async fn ears<B: Backend>(probe: &Probe<B>) -> Option<Ears> {
-    probe.backend.wakeups(&Interest::new(probe.manager)).await.expect("wakeups can be opened")
+/// Subscribes to the wakeups for a manager's claims.
+async fn subscribe<B: Backend>(probe: &Probe<B>, manager: ManagerId) -> Wakeups {
+    let wakeups = probe.backend.wakeups(&Interest::new(manager)).await.expect("wakeups can be opened");
+    wakeups.expect("a store that says that it pushes does so")
 }
 
-/// The token of this claim, if the wakeup names it as one that holds.
+/// The token of this claim, if the wakeup names it as a holder.
 fn token_in(wakeup: &Wakeup, claim: ClaimId) -> Option<FencingToken> {
     wakeup.holders.iter().find(|(id, _)| *id == claim).map(|(_, token)| *token)
 }
 
-/// Listens until a wakeup names this claim as one that holds, and answers its token; others may come before it.
-async fn hears(ears: &mut Ears, lock: &LockName, claim: ClaimId) -> FencingToken {
-    let heard = async {
+async fn next(wakeups: &mut Wakeups) -> Wakeup {
+    let next = poll_fn(|cx| Pin::new(&mut *wakeups).poll_next(cx));
+    let next = tokio::time::timeout(SOON, next).await;
+    next.expect("no wakeup comes").expect("the stream of wakeups goes on")
+}
+
+/// The first wakeup that names this claim as a holder; others may come before it.
+async fn woken(wakeups: &mut Wakeups, lock: &LockName, claim: ClaimId) -> Wakeup {
+    let named = async {
         loop {
-            let next = poll_fn(|cx| Pin::new(&mut *ears).poll_next(cx)).await;
-            let wakeup = next.expect("the stream of wakeups goes on");
-            if let Some(token) = token_in(&wakeup, claim).filter(|_| wakeup.lock == *lock) {
-                return token;
+            let wakeup = next(wakeups).await;
+            if wakeup.lock == *lock && token_in(&wakeup, claim).is_some() {
+                return wakeup;
             }
         }
     };
-    let heard = tokio::time::timeout(SOON, heard).await;
-    heard.unwrap_or_else(|_| panic!("no wakeup named the new holder of {lock:?}"))
+    let named = tokio::time::timeout(SOON, named).await;
+    named.unwrap_or_else(|_| panic!("no wakeup named the new holder of {lock:?}"))
+}
+
+pub async fn wakeups_are_pushed_just_when_the_store_says_so<H: Harness>(harness: &H) {
+    let lock = Probe::open(harness, "lock").await;
+    let wakeups = lock.backend.wakeups(&Interest::new(lock.manager)).await.expect("wakeups can be opened");
+    assert_eq!(wakeups.is_some(), lock.backend.capabilities().wakeups);
+}
+
+pub async fn every_handle_has_the_same_capabilities<H: Harness>(harness: &H) {
+    let (ours, theirs) = (harness.backend().await, harness.backend().await);
+    assert_eq!(ours.capabilities(), theirs.capabilities());
 }
 
 pub async fn a_leave_that_grants_wakes_the_new_holder<H: Harness>(harness: &H) {
     let lock = Probe::open(harness, "lock").await;
-    let Some(mut ears) = ears(&lock).await else { return };
+    let mut wakeups = subscribe(&lock, lock.manager).await;
     let (holder, waiter) = (lock.join(Exclusive).await, lock.join(Exclusive).await);
     lock.leave(holder).await;
-    hears(&mut ears, &lock.lock, waiter).await;
+    woken(&mut wakeups, &lock.lock, waiter).await;
 }
 
 pub async fn a_leave_that_grants_several_wakes_them_all<H: Harness>(harness: &H) {
     let lock = Probe::open(harness, "lock").await;
-    // A store may name them all at once, so each is listened for with ears of its own.
-    let (Some(first), Some(second)) = (ears(&lock).await, ears(&lock).await) else { return };
+    // A store may name them all at once, so there is a subscription for each.
+    let subscriptions = [subscribe(&lock, lock.manager).await, subscribe(&lock, lock.manager).await];
     let writer = lock.join(Exclusive).await;
     let readers = [lock.join(READER).await, lock.join(READER).await];
     lock.leave(writer).await;
-    for (mut ears, reader) in [first, second].into_iter().zip(readers) {
-        hears(&mut ears, &lock.lock, reader).await;
+    for (mut wakeups, reader) in subscriptions.into_iter().zip(readers) {
+        woken(&mut wakeups, &lock.lock, reader).await;
     }
 }
 
-pub async fn every_listener_hears_a_leave_on_any_handle<H: Harness>(harness: &H) {
+pub async fn a_downgrade_wakes_the_readers_that_it_lets_in<H: Harness>(harness: &H) {
+    let (lock, readers) = (Probe::open(harness, "lock").await, Probe::open(harness, "lock").await);
+    let mut wakeups = subscribe(&readers, readers.manager).await;
+    let (writer, reader) = (lock.join(Exclusive).await, readers.join(READER).await);
+    lock.downgrade(writer, READER).await;
+    woken(&mut wakeups, &lock.lock, reader).await;
+}
+
+pub async fn a_wakeup_reaches_every_subscription_on_any_handle<H: Harness>(harness: &H) {
     let (ours, theirs) = (Probe::open(harness, "lock").await, Probe::open(harness, "lock").await);
-    let (Some(mut our_ears), Some(mut their_ears)) = (ears(&ours).await, ears(&theirs).await) else { return };
+    let subscriptions = [subscribe(&ours, theirs.manager).await, subscribe(&theirs, theirs.manager).await];
     let (holder, waiter) = (ours.join(Exclusive).await, theirs.join(Exclusive).await);
     ours.leave(holder).await;
-    hears(&mut our_ears, &ours.lock, waiter).await;
-    hears(&mut their_ears, &ours.lock, waiter).await;
+    for mut wakeups in subscriptions {
+        woken(&mut wakeups, &ours.lock, waiter).await;
+    }
+}
+
+pub async fn every_manager_is_woken_for_its_own_claims<H: Harness>(harness: &H) {
+    let (ours, theirs) = (Probe::open(harness, "lock").await, Probe::open(harness, "lock").await);
+    let mut our_wakeups = subscribe(&ours, ours.manager).await;
+    let mut their_wakeups = subscribe(&ours, theirs.manager).await;
+    let holder = ours.join(Exclusive).await;
+    let (their, our) = (theirs.join(Exclusive).await, ours.join(Exclusive).await);
+    ours.leave(holder).await;
+    woken(&mut their_wakeups, &ours.lock, their).await;
+    theirs.leave(their).await;
+    woken(&mut our_wakeups, &ours.lock, our).await;
 }
 
 pub async fn wakeups_name_their_lock<H: Harness>(harness: &H) {
     let probe = Probe::open(harness, "lock").await;
-    let Some(mut ears) = ears(&probe).await else { return };
+    let mut wakeups = subscribe(&probe, probe.manager).await;
     for name in ["$", "a.b", "nul\0", "🔒", "%2F"] {
         let lock = probe.on(name);
         let (holder, waiter) = (lock.join(Exclusive).await, lock.join(Exclusive).await);
         lock.leave(holder).await;
-        hears(&mut ears, &lock.lock, waiter).await;
-    }
-}
-
-pub async fn no_wakeup_names_a_claim_that_waits<H: Harness>(harness: &H) {
-    let lock = Probe::open(harness, "lock").await;
-    let Some(mut ears) = ears(&lock).await else { return };
-    let (holder, next) = (lock.join(Exclusive).await, lock.join(Exclusive).await);
-    let (leaver, last) = (lock.join(Exclusive).await, lock.join(Exclusive).await);
-    lock.leave(leaver).await;
-    lock.leave(holder).await;
-    loop {
-        let wakeup = poll_fn(|cx| Pin::new(&mut ears).poll_next(cx)).await.expect("the stream goes on");
-        assert!([last, leaver].into_iter().all(|claim| token_in(&wakeup, claim).is_none()), "{wakeup:?}");
-        if token_in(&wakeup, next).is_some() {
-            break;
-        }
+        woken(&mut wakeups, &lock.lock, waiter).await;
     }
 }
 
 pub async fn a_wakeup_tells_the_token_of_the_holder<H: Harness>(harness: &H) {
     let lock = Probe::open(harness, "lock").await;
-    let Some(mut ears) = ears(&lock).await else { return };
+    let mut wakeups = subscribe(&lock, lock.manager).await;
     let (holder, waiter) = (lock.join(Exclusive).await, lock.join(Exclusive).await);
     lock.leave(holder).await;
-    let heard = hears(&mut ears, &lock.lock, waiter).await;
-    assert_eq!(lock.queue().await.granted_token(waiter), Some(heard));
+    let wakeup = woken(&mut wakeups, &lock.lock, waiter).await;
+    assert_eq!(lock.queue().await.granted_token(waiter), token_in(&wakeup, waiter));
+    assert_eq!(wakeup.abandoned, None, "the holder has left");
+}
+
+pub async fn no_wakeup_names_a_claim_that_waits<H: Harness>(harness: &H) {
+    let lock = Probe::open(harness, "lock").await;
+    let mut wakeups = subscribe(&lock, lock.manager).await;
+    let (holder, granted) = (lock.join(Exclusive).await, lock.join(Exclusive).await);
+    let (leaver, last) = (lock.join(Exclusive).await, lock.join(Exclusive).await);
+    lock.leave(leaver).await;
+    lock.leave(holder).await;
+    let until_granted = async {
+        loop {
+            let wakeup = next(&mut wakeups).await;
+            let waits = [last, leaver].into_iter().find(|claim| token_in(&wakeup, *claim).is_some());
+            assert_eq!(waits, None, "{wakeup:?}");
+            if token_in(&wakeup, granted).is_some() {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(SOON, until_granted).await.expect("no wakeup named the new holder");
+}
+
+pub async fn a_wakeup_tells_what_was_abandoned<H: Harness>(harness: &H) {
+    let lock = Probe::open(harness, "lock").await;
+    let mut wakeups = subscribe(&lock, lock.manager).await;
+    let crashed = lock.request(READER, BRIEF);
+    let token = lock.send(&crashed).await.claim(crashed.claim).map(|claim| claim.token);
+    // The crashed reader, another one, a writer that waits for both, and a reader behind it.
+    let (other, writer, late) =
+        (lock.join(READER).await, lock.join(Exclusive).await, lock.join(READER).await);
+    lock.until_lapsed(crashed.claim).await;
+    lock.leave(writer).await;
+    let wakeup = woken(&mut wakeups, &lock.lock, late).await;
+    assert_eq!(lock.holders().await, [other, late]);
+    assert_eq!(wakeup.abandoned, token);
 }

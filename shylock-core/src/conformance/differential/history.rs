@@ -32,8 +32,8 @@ impl<'a, E: Encoding> History<'a, E> {
         if self.random.u8(..) < 12 {
             self.warp().await;
         }
-        let step = self.draw();
         let before = self.encoding.records().await;
+        let step = self.draw(&before);
         let earliest = self.encoding.now().await;
         let answer = self.run(&step).await;
         let latest = self.encoding.now().await;
@@ -59,20 +59,35 @@ impl<'a, E: Encoding> History<'a, E> {
         self.encoding.warp(&lock, by, tokens).await;
     }
 
-    fn draw(&mut self) -> Step {
+    fn draw(&mut self, records: &BTreeMap<String, E::Record>) -> Step {
         match self.random.u8(..100) {
             0..45 => Step::Join(self.draw_join()),
             45..70 => Step::Renew((0..self.random.usize(1..5)).map(|_| self.draw_renewal()).collect()),
             70..85 => {
                 let linger =
                     self.random.choice([0, 0, 1, 30_000]).map(Duration::from_millis).expect("a linger");
-                Step::Leave(self.draw_lock(), self.draw_id(), linger)
+                let (lock, claim) = self.draw_claim(records);
+                Step::Leave(lock, claim, linger)
             }
-            85..90 => Step::Write(self.draw_lock(), self.draw_id(), self.draw_value()),
-            90..93 => Step::Downgrade(self.draw_lock(), self.draw_id(), self.draw_mode()),
+            85..90 => {
+                let (lock, claim) = self.draw_claim(records);
+                Step::Write(lock, claim, self.draw_value())
+            }
+            90..93 => {
+                let (lock, claim) = self.draw_claim(records);
+                Step::Downgrade(lock, claim, self.draw_mode())
+            }
             93..97 => Step::Queue(self.draw_lock()),
             _ => Step::List(ListPage { prefix: String::new(), after: None, limit: self.random.usize(1..4) }),
         }
+    }
+
+    /// Every other time the first claim of a queue, which holds if its lease lasts: by chance it would rarely be drawn.
+    fn draw_claim(&mut self, records: &BTreeMap<String, E::Record>) -> (LockName, ClaimId) {
+        let lock = self.draw_lock();
+        let queue = records.get(lock.as_str()).map(E::queue).filter(|_| self.random.bool());
+        let head = queue.and_then(|queue| queue.claims.first()).map(|claim| claim.id);
+        (lock, head.unwrap_or_else(|| self.draw_id()))
     }
 
     fn draw_join(&mut self) -> JoinRequest {
@@ -92,8 +107,10 @@ impl<'a, E: Encoding> History<'a, E> {
     }
 
     fn draw_value(&mut self) -> Option<Value> {
-        let text = self.random.choice(self.encoding.hostile_strings()).filter(|_| self.random.u8(..3) > 0);
-        text.map(|text| Value::new(text).expect("a name is short enough for a value"))
+        let longest = "\"🔒x\0".repeat(Value::MAX_BYTES / 7);
+        let texts = self.encoding.hostile_strings().into_iter().chain([String::new(), longest]);
+        let text = self.random.choice(texts.collect::<Vec<_>>()).filter(|_| self.random.u8(..3) > 0);
+        text.map(|text| Value::new(text).expect("they are short enough for a value"))
     }
 
     fn draw_renewal(&mut self) -> Renewal {

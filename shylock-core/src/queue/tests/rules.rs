@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::{READER, START, id, ids, if_granted, queue_of, request, shared};
+use super::{READER, START, find, holds, id, ids, if_granted, queue_of, request, shared, value};
 use crate::queue::Mode::{self, Exclusive};
-use crate::queue::Renewed;
-use crate::queue::{Queue, holder_count};
+use crate::queue::{FencingToken, Left, Queue, Renewed, Value, Written, holder_count};
 
 const TTL: Duration = Duration::from_millis(100);
 
@@ -76,7 +75,7 @@ fn no_lease_is_too_long_to_add_up() {
     for ttl in [Duration::MAX, Duration::from_millis(u64::MAX)] {
         let mut queue = queue_of(&[Exclusive]);
         assert_eq!(queue.renew(id(0), ttl, START), Renewed::Extended);
-        queue.leave(id(0), ttl, START);
+        assert_eq!(queue.leave(id(0), ttl, START), Left::Left);
         assert_eq!(ids(&queue), [id(0)]);
     }
 }
@@ -216,7 +215,7 @@ fn a_snapshot_shows_the_live_claims_and_changes_nothing() {
     assert_eq!(queue.claims.len(), 2);
     assert_eq!(queue.live_until(), Some(START + 140));
     assert_eq!(Queue::default().live_until(), None);
-    assert_eq!(queue.needed_until(), START + 140);
+    assert_eq!(queue.needed_until(), Some(START + 140));
 }
 
 #[test]
@@ -234,7 +233,7 @@ fn a_queue_is_needed_until_the_clock_has_passed_its_tokens() {
         queue.leave(id(n), Duration::ZERO, START);
     }
     let last_hand_over = queue.ticket + 1023;
-    let at = queue.needed_until();
+    let at = queue.needed_until().expect("it has no value");
     assert_eq!(at, START + 10);
     let token_without_it = |now| {
         let mut purged = Queue::default();
@@ -243,4 +242,222 @@ fn a_queue_is_needed_until_the_clock_has_passed_its_tokens() {
     };
     assert!(token_without_it(at) > last_hand_over);
     assert!(token_without_it(at - 1) <= last_hand_over, "it is no longer than needed");
+}
+
+const LINGER: Duration = Duration::from_millis(40);
+
+#[test]
+fn to_leave_tells_whether_the_claim_was_there() {
+    let mut queue = queue_of(&[Exclusive, Exclusive]);
+    assert_eq!(queue.leave(id(0), Duration::ZERO, START), Left::Left);
+    assert_eq!(queue.leave(id(0), Duration::ZERO, START), Left::Gone);
+    assert_eq!(queue.leave(id(9), LINGER, START), Left::Gone);
+    assert_eq!(queue.leave(id(1), LINGER, START + 100), Left::Gone, "it had lapsed");
+    assert_eq!(ids(&queue), []);
+}
+
+#[test]
+fn a_claim_that_is_leaving_holds_until_its_end_and_is_neither_renewed_nor_joined_again() {
+    let mut queue = queue_of(&[Exclusive, Exclusive]);
+    queue.leave(id(0), LINGER, START);
+    let lingering = queue.claims[0].clone();
+    assert_eq!(queue.renew(id(0), TTL, START + 10), Renewed::Gone);
+    queue.join(&request(0, Exclusive, 100), START + 20);
+    assert_eq!(queue.claims[0], lingering);
+    let snapshot = queue.snapshot(START + 39);
+    assert_eq!(snapshot.holders()[0].id, id(0));
+    assert!(snapshot.holders()[0].leaving);
+    assert_eq!(snapshot.granted_token(id(0)), None, "its owner has given it up");
+    assert_eq!(queue.snapshot(START + 40).holders()[0].id, id(1));
+
+    queue.join(&request(0, Exclusive, 100), START + 40);
+    assert_eq!(ids(&queue), [id(1), id(0)]);
+    assert!(!queue.claims[1].leaving, "it is another claim");
+}
+
+#[test]
+fn a_second_linger_keeps_the_end_that_the_first_has_set() {
+    for (first, second) in [(40, 10), (40, 1000)] {
+        let mut queue = queue_of(&[Exclusive]);
+        queue.leave(id(0), Duration::from_millis(first), START);
+        assert_eq!(queue.leave(id(0), Duration::from_millis(second), START + 5), Left::Left);
+        assert_eq!(leases_end(&queue), [first]);
+    }
+}
+
+#[test]
+fn a_claim_that_is_leaving_may_leave_at_once() {
+    let mut queue = queue_of(&[Exclusive, Exclusive]);
+    queue.leave(id(0), LINGER, START);
+    assert_eq!(queue.leave(id(0), Duration::ZERO, START + 1), Left::Left);
+    assert_eq!(ids(&queue), [id(1)]);
+}
+
+#[test]
+fn only_a_holder_writes_and_not_while_it_is_leaving() {
+    let mut queue = queue_of(&[Exclusive, Exclusive]);
+    assert_eq!(queue.write(id(0), value("a"), START), Written::Done);
+    assert_eq!(queue.write(id(1), value("b"), START), Written::NotHolding);
+    assert_eq!(queue.write(id(9), value("c"), START), Written::NotHolding);
+    assert_eq!(queue.value, value("a"));
+    queue.leave(id(0), LINGER, START);
+    assert_eq!(queue.write(id(0), None, START), Written::NotHolding);
+    assert_eq!(queue.write(id(1), value("d"), START + 39), Written::NotHolding);
+    assert_eq!(queue.write(id(1), value("d"), START + 40), Written::Done);
+    assert_eq!(queue.value, value("d"));
+}
+
+#[test]
+fn a_value_outlives_its_holder_and_keeps_the_record() {
+    let mut queue = queue_of(&[Exclusive]);
+    queue.write(id(0), value("kept"), START);
+    queue.leave(id(0), Duration::ZERO, START);
+    assert_eq!(queue.needed_until(), None);
+    assert_eq!(queue.snapshot(START + 1_000_000).value, value("kept"));
+    queue.join(&request(1, Exclusive, 100), START + 1_000_000);
+    assert_eq!(queue.value, value("kept"));
+    assert_eq!(queue.write(id(1), None, START + 1_000_000), Written::Done);
+    assert_eq!(queue.value, None);
+    assert!(queue.needed_until().is_some(), "without a value it is kept no longer than needed");
+}
+
+#[test]
+fn an_empty_value_is_a_value() {
+    let mut queue = queue_of(&[Exclusive]);
+    queue.write(id(0), value(""), START);
+    assert_eq!((queue.value.as_ref().map(Value::as_str), queue.needed_until()), (Some(""), None));
+}
+
+#[test]
+fn a_holder_that_lapses_is_noted_until_a_later_holder_leaves() {
+    let mut queue = queue_of(&[Exclusive]);
+    let crashed = Some(queue.claims[0].token);
+    assert_eq!(queue.snapshot(START + 99).abandoned, None);
+    assert_eq!(queue.snapshot(START + 100).abandoned, crashed);
+
+    queue.join(&request(1, Exclusive, 100), START + 100);
+    queue.join(&request(2, Exclusive, 100), START + 100);
+    assert_eq!(queue.abandoned, crashed);
+    queue.renew(id(1), TTL, START + 150);
+    queue.leave(id(2), Duration::ZERO, START + 150);
+    assert_eq!(queue.abandoned, crashed, "the leave of a waiter tells nothing about the work");
+    queue.leave(id(1), LINGER, START + 150);
+    assert_eq!(queue.abandoned, None);
+    queue.join(&request(3, Exclusive, 100), START + 190);
+    assert_eq!(queue.abandoned, None, "it had left");
+}
+
+#[test]
+fn of_several_that_lapsed_at_the_head_the_greatest_token_is_noted() {
+    let mut queue = queue_of(&[Exclusive, Exclusive, Exclusive]);
+    let second = Some(queue.claims[1].token);
+    queue.renew(id(2), TTL, START + 50);
+    queue.join(&request(3, Exclusive, 100), START + 120);
+    assert_eq!(queue.abandoned, second);
+}
+
+#[test]
+fn a_waiter_that_lapses_behind_a_live_claim_is_not_noted() {
+    let mut queue = queue_of(&[Exclusive, Exclusive]);
+    queue.renew(id(0), TTL, START + 50);
+    queue.renew(id(0), TTL, START + 120);
+    assert_eq!((ids(&queue), queue.abandoned), (vec![id(0)], None));
+}
+
+#[test]
+fn a_claim_that_left_in_time_is_not_noted() {
+    for linger in [Duration::ZERO, LINGER] {
+        let mut queue = queue_of(&[Exclusive]);
+        queue.leave(id(0), linger, START);
+        queue.join(&request(1, Exclusive, 100), START + 200);
+        assert_eq!(queue.abandoned, None, "after a linger of {linger:?}");
+    }
+}
+
+#[test]
+fn a_downgrade_keeps_token_and_lease_and_lets_the_readers_behind_it_in() {
+    let mut queue = queue_of(&[Exclusive, READER, READER, Exclusive, READER]);
+    let mut expected = queue.clone();
+    expected.claims[0].mode = READER;
+    for _ in 0..2 {
+        assert_eq!(queue.downgrade(id(0), READER, START + 10), Written::Done);
+        assert_eq!(queue, expected, "a repetition does nothing more");
+    }
+    let holders: Vec<_> = queue.holders().iter().map(|claim| claim.id).collect();
+    assert_eq!(holders, [id(0), id(1), id(2)], "the writer waits, and the reader behind it");
+}
+
+#[test]
+fn a_downgrade_in_front_of_a_writer_lets_nobody_in() {
+    let mut queue = queue_of(&[Exclusive, Exclusive, READER]);
+    assert_eq!(queue.downgrade(id(0), READER, START), Written::Done);
+    assert_eq!(queue.holders().len(), 1);
+    queue.leave(id(0), Duration::ZERO, START);
+    assert!(holds(&queue, id(1)) && !holds(&queue, id(2)));
+}
+
+#[test]
+fn a_downgrade_is_refused_to_all_but_exclusive_holders() {
+    let there = queue_of(&[shared(2), Exclusive]);
+    for (claim, mode) in [(0, READER), (0, Exclusive), (1, READER), (9, READER)] {
+        let mut queue = there.clone();
+        assert_eq!(queue.downgrade(id(claim), mode, START), Written::NotHolding, "claim {claim} to {mode:?}");
+        assert_eq!(queue, there);
+    }
+    let mut leaving = queue_of(&[Exclusive]);
+    leaving.leave(id(0), LINGER, START);
+    assert_eq!(leaving.downgrade(id(0), READER, START), Written::NotHolding);
+    let mut lapsed = queue_of(&[Exclusive]);
+    assert_eq!(lapsed.downgrade(id(0), READER, START + 100), Written::NotHolding);
+}
+
+#[test]
+fn a_snapshot_tells_how_long_ago_a_claim_joined_whatever_became_of_the_clock() {
+    let mut queue = queue_of(&[Exclusive]);
+    queue.join(&request(0, Exclusive, 100), START + 50);
+    assert_eq!(queue.snapshot(START + 70).claims[0].joined_ago, Duration::from_millis(70));
+    assert_eq!(queue.snapshot(START - 1).claims[0].joined_ago, Duration::ZERO);
+}
+
+/// As the first version wrote it.
+const OLD: &str = r#"{"ticket":1740800000001024,"claims":[{"id":"00000000000000000000000000000000",
+    "mode":"exclusive","token":1740800000000000,"expires_at":1700000000100,"owner":{"host":"host","pid":1}},
+    {"id":"00000000000000000000000000000001","mode":{"shared":{"max":3}},"token":1740800000001024,
+    "expires_at":1700000000200,"owner":{"host":"host","pid":1,"label":"job"}}]}"#;
+
+#[test]
+fn an_old_record_is_read_as_claims_that_are_not_leaving_without_a_value() {
+    let queue: Queue = serde_json::from_str(OLD).expect("it can be read");
+    assert_eq!((queue.ticket, queue.value.as_ref(), queue.abandoned), (1_740_800_000_001_024, None, None));
+    let snapshot = queue.snapshot(START + 90);
+    assert_eq!(snapshot.claims.len(), 2);
+    assert!(snapshot.claims.iter().all(|claim| !claim.leaving));
+    // The token says when it joined: 1,740,800,000,000,000 / 1,024 is START.
+    let ages: Vec<u128> = snapshot.claims.iter().map(|claim| claim.joined_ago.as_millis()).collect();
+    assert_eq!(ages, [90, 89]);
+    assert_eq!(snapshot.granted_token(id(0)), Some(FencingToken::new(1_740_800_000_000_000)));
+    assert_eq!(find(&queue, id(1)).map(|claim| claim.mode), Some(shared(3)));
+}
+
+#[test]
+fn a_record_of_everything_survives_being_written_down_and_one_of_nothing_new_is_as_it_was() {
+    let mut queue = queue_of(&[Exclusive]);
+    let plain = serde_json::to_string(&queue).expect("it can be written");
+    assert!(!["leaving", "value", "abandoned"].iter().any(|field| plain.contains(field)), "{plain}");
+    queue.join(&request(1, Exclusive, 100), START + 100);
+    queue.write(id(1), value("nul\0 \"quoted\" 🔒"), START + 100);
+    queue.join(&request(2, READER, 100), START + 100);
+    queue.leave(id(2), LINGER, START + 100);
+    assert!(queue.abandoned.is_some());
+    let text = serde_json::to_string(&queue).expect("it can be written");
+    assert_eq!(serde_json::from_str::<Queue>(&text).expect("it can be read"), queue);
+}
+
+#[test]
+fn a_value_has_4096_bytes_at_most_wherever_it_comes_from() {
+    let longest = "é".repeat(2048);
+    assert_eq!(Value::new(longest.as_str()).map(|value| value.as_str().len()), Ok(4096));
+    let error = Value::new(format!("{longest}x")).expect_err("it is too long").to_string();
+    assert!(error.contains("4097") && error.contains("4096"), "{error}");
+    assert!(serde_json::from_str::<Value>(&format!("{:?}", "x".repeat(4097))).is_err());
 }

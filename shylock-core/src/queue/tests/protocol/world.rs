@@ -21,7 +21,8 @@ pub(super) enum Extend {
 enum Step {
     Join(Mode),
     Renew,
-    Leave,
+    /// With the time to linger.
+    Leave(u64),
 }
 
 #[derive(Debug, Clone)]
@@ -156,7 +157,9 @@ impl World {
     fn leave(&mut self, client: usize) {
         if let Some(wish) = self.clients[client].take() {
             let claim = wish.claim;
-            let left = Message { client, claim, step: Step::Leave, sent_at: self.time, began: None };
+            // One in three lingers, for longer than its lease or not.
+            let linger = if claim % 3 == 0 { TTL / 2 + claim % TTL } else { 0 };
+            let left = Message { client, claim, step: Step::Leave(linger), sent_at: self.time, began: None };
             self.messages.push(left);
         }
     }
@@ -174,7 +177,10 @@ impl World {
                 Answer::Joined { token: joined.token.get(), granted }
             }
             Step::Renew => Answer::Renewed(self.queue.renew(id(claim), Duration::from_millis(TTL), now)),
-            Step::Leave => return self.queue.leave(id(claim), Duration::ZERO, now),
+            Step::Leave(linger) => {
+                self.queue.leave(id(claim), Duration::from_millis(linger), now);
+                return;
+            }
         };
         if self.extend == Extend::Always {
             let extended = self.queue.claims.iter_mut().find(|c| c.id == id(claim));
