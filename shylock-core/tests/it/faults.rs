@@ -75,7 +75,8 @@ async fn a_try_whose_answer_is_lost_still_gets_the_lock() {
 
 #[tokio::test(start_paused = true)]
 async fn a_release_that_meets_trouble_is_repeated() {
-    for trouble in TROUBLES {
+    // A request that arrives twice, so that only the second answer comes, looks like an eviction.
+    for trouble in TROUBLES.into_iter().filter(|trouble| *trouble != Fault::Repeat) {
         let store = store();
         let (locks, faults) = manager(&store);
         let guard = locks.lock("lock").acquire().await.expect("a free lock");

@@ -86,7 +86,7 @@ fn answer(answer: impl std::fmt::Display) {
 pub(crate) async fn manager(file: &Path) -> LockManager {
     let backend = SqliteBackend::open(file).await.expect("the file opens");
     // A short turn: the processes shall take turns often.
-    let locks = LockManager::builder(backend).ttl(TTL).turn(Duration::from_millis(5)).build();
+    let locks = LockManager::builder(backend).ttl(TTL).max_handover_time(Duration::from_millis(5)).build();
     locks.expect("the settings can be")
 }
 
