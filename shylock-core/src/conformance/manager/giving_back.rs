@@ -84,10 +84,15 @@ pub async fn of_callers_in_one_process_the_others_stay_in_line<H: Harness>(harne
     let managers = managers(harness, 2).await;
     let guard = managers[0].lock("lock").acquire().await.expect("a free lock");
     let lock = managers[1].lock("lock");
-    let (mut goes, mut stays) = (Box::pin(lock.acquire()), Box::pin(lock.acquire()));
-    assert!(poll_once(&mut goes).await.is_pending() && poll_once(&mut stays).await.is_pending());
+    let goes = tokio::spawn({
+        let lock = lock.clone();
+        async move { lock.acquire().await }
+    });
     let waiting = until_claims(&managers[0], "lock", 2).await.claims[1].id;
-    drop(goes);
+    let mut stays = Box::pin(async move { lock.acquire().await });
+    assert!(poll_once(&mut stays).await.is_pending());
+    goes.abort();
+    assert!(goes.await.is_err_and(|ended| ended.is_cancelled()), "nobody has released the lock");
     assert!(poll_once(&mut stays).await.is_pending());
     assert_eq!(queue(&managers[0], "lock").await.claims[1].id, waiting, "the process lost its place");
     guard.release().await.expect("it can be released");
