@@ -11,6 +11,10 @@ pub(crate) enum Contestant {
     BareWrite,
     /// The bare driver inserts a document right after another one.
     BareWriteInARow,
+    /// The limit on SQLite: the bare library inserts a row and deletes it.
+    BareSqlite,
+    /// The limit of the command line: util-linux.
+    Flock,
     Shylock,
     PythonShylock,
     MongoLockAsync,
@@ -29,7 +33,7 @@ pub(crate) enum Store {
 }
 
 use Contestant::{
-    Bare, BareWrite, BareWriteInARow, DistributedLockMongo, Etcd, MongoLockAsync, MongodbLock, PythonShylock,
+    Bare, BareSqlite, BareWrite, BareWriteInARow, DistributedLockMongo, Etcd, Flock, MongoLockAsync, MongodbLock, PythonShylock,
     Rslock, Shylock,
 };
 
@@ -46,6 +50,8 @@ impl Contestant {
         match self {
             Bare => "bare",
             BareWrite | BareWriteInARow => "bare-write",
+            BareSqlite => "bare-sqlite",
+            Flock => "flock",
             Shylock => "shylock",
             PythonShylock => "python-shylock",
             MongoLockAsync => "mongo-lock-async",
@@ -62,6 +68,8 @@ impl Contestant {
             Bare => "bare driver, insert + delete",
             BareWrite => "bare driver, an insert after the same pause",
             BareWriteInARow => "bare driver, an insert right after another one",
+            BareSqlite => "SQLite alone, insert + delete",
+            Flock => "flock x true",
             PythonShylock => "shylock 1.2.1 (Python)",
             Rslock => "rslock (Redis)",
             Etcd => "etcd's lock",

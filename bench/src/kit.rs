@@ -35,7 +35,10 @@ impl Kit {
     /// The worker of a contestant over the store at this URL.
     pub(crate) fn command(&self, contestant: Contestant, url: &str) -> Result<Command, String> {
         let mut command = match contestant {
-            Contestant::Bare | Contestant::BareWrite | Contestant::BareWriteInARow | Contestant::Shylock => {
+            Contestant::Bare
+            | Contestant::BareWrite
+            | Contestant::BareWriteInARow
+            | Contestant::Shylock => {
                 let mut command = Command::new(&self.own);
                 command.args(["worker", contestant.word()]);
                 command
@@ -80,13 +83,24 @@ impl Kit {
 
 /// One of the peers needs the driver with another `bson` than shylock is built with, so they are built apart.
 fn build_peers(own: &Path) -> Result<PathBuf, Failure> {
-    // This program is in a folder `release` of the target folder.
-    let target = own.ancestors().nth(2).ok_or("no target folder")?.join("peers");
     eprintln!("building the peers, if they are not built yet");
+    build(own, "peers/Cargo.toml", "peers", "shylock-bench-peers", &[])
+}
+
+/// The command line of this repository.
+pub(crate) fn build_command() -> Result<PathBuf, Failure> {
+    eprintln!("building the command line, if it is not built yet");
+    build(&env::current_exe()?, "../Cargo.toml", "command", "shylock", &["-p", "shylock-cli"])
+}
+
+/// Builds a program of another package.
+fn build(own: &Path, manifest: &str, folder: &str, program: &str, more: &[&str]) -> Result<PathBuf, Failure> {
+    // This program is in a folder `release` of the target folder.
+    let target = own.ancestors().nth(2).ok_or("no target folder")?.join(folder);
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let manifest = Path::new(HOME).join("peers/Cargo.toml");
+    let manifest = Path::new(HOME).join(manifest);
     let mut build = Blocking::new(cargo);
-    build.args(["build", "--release", "--locked", "--manifest-path"]).arg(manifest);
+    build.args(["build", "--release", "--locked", "--manifest-path"]).arg(manifest).args(more);
     // What `cargo run` tells this program about itself would make some crates build anew each time.
     for (name, _) in env::vars_os() {
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"]
@@ -97,7 +111,7 @@ fn build_peers(own: &Path) -> Result<PathBuf, Failure> {
         }
     }
     run::output(build.arg("--target-dir").arg(&target))?;
-    Ok(target.join("release/shylock-bench-peers"))
+    Ok(target.join("release").join(program))
 }
 
 fn install_python() -> Result<PathBuf, Failure> {

@@ -2,6 +2,7 @@
 
 mod between;
 mod hot;
+mod local;
 mod many;
 mod uncontended;
 mod waiting_processes;
@@ -14,7 +15,10 @@ use crate::context::{Context, Setting};
 use crate::sheet::Sheet;
 
 /// The name of each measurement, in the order of the run.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 13] = [
+    "engine",
+    "sqlite",
+    "command",
     "uncontended",
     "uncontended-standalone",
     "between",
@@ -29,6 +33,9 @@ pub(crate) const NAMES: [&str; 10] = [
 
 pub(crate) async fn measure(name: &str, context: &Context) -> Result<Sheet, Failure> {
     match name {
+        "engine" => local::engine(context).await,
+        "sqlite" => local::sqlite(context).await,
+        "command" => local::command(context).await,
         "uncontended" => uncontended::measure(context, Setting::Majority).await,
         "uncontended-standalone" => uncontended::measure(context, Setting::Memory).await,
         "between" => between::measure(context, Setting::Majority).await,
