@@ -1,6 +1,6 @@
 //! Who may talk to the server: users, passwords, tokens.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,8 +24,36 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 struct User {
     password: String,
     active: bool,
-    /// `None`: all of them.
-    databases: Option<BTreeSet<String>>,
+    /// `None`: everything.
+    rights: Option<BTreeMap<String, Rights>>,
+}
+
+/// What a user may do with something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// Nothing.
+    None,
+    /// Look at it.
+    ReadOnly,
+    /// Change it.
+    ReadWrite,
+}
+
+/// What a user may do in a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// With the database: to make collections needs [`Access::ReadWrite`].
+    pub database: Access,
+    /// With each collection in it.
+    pub collections: Access,
+}
+
+impl Rights {
+    /// Everything.
+    pub const ALL: Self = Self { database: Access::ReadWrite, collections: Access::ReadWrite };
+    /// Looking at everything.
+    pub const READ_ONLY: Self = Self { database: Access::ReadOnly, collections: Access::ReadOnly };
+    const NONE: Self = Self { database: Access::None, collections: Access::None };
 }
 
 /// The users of one server, and the secret of its tokens.
@@ -39,7 +67,7 @@ pub(crate) struct Auth {
 
 impl Auth {
     pub(crate) fn new(enabled: bool, user: &str, password: &str, lifetime: Duration) -> Self {
-        let root = User { password: password.to_owned(), active: true, databases: None };
+        let root = User { password: password.to_owned(), active: true, rights: None };
         Self {
             enabled,
             lifetime,
@@ -57,16 +85,16 @@ impl Auth {
         *self.secret.lock().unwrap_or_else(PoisonError::into_inner) = random_secret();
     }
 
-    /// Adds a user who may use one database; a known user gets that database on top.
-    pub(crate) fn add_user(&self, name: &str, password: &str, active: bool, database: &str) {
+    /// Adds a user with rights in one database; a known user gets those on top.
+    pub(crate) fn add_user(&self, name: &str, password: &str, active: bool, database: &str, rights: Rights) {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let user = users.entry(name.to_owned()).or_insert_with(|| User {
             password: password.to_owned(),
             active,
-            databases: Some(BTreeSet::new()),
+            rights: Some(BTreeMap::new()),
         });
-        if let Some(databases) = &mut user.databases {
-            databases.insert(database.to_owned());
+        if let Some(held) = &mut user.rights {
+            held.insert(database.to_owned(), rights);
         }
     }
 
@@ -75,11 +103,22 @@ impl Auth {
         users.get(name).is_some_and(|user| user.active && user.password == password)
     }
 
+    /// What a user may do in a database.
+    pub(crate) fn rights(&self, name: &str, database: &str) -> Rights {
+        if !self.enabled {
+            return Rights::ALL;
+        }
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        match users.get(name).map(|user| &user.rights) {
+            None => Rights::NONE,
+            Some(None) => Rights::ALL,
+            Some(Some(rights)) => rights.get(database).copied().unwrap_or(Rights::NONE),
+        }
+    }
+
     /// Whether a user may use a database.
     pub(crate) fn may_use(&self, name: &str, database: &str) -> bool {
-        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let granted = |user: &User| user.databases.as_ref().is_none_or(|granted| granted.contains(database));
-        !self.enabled || users.get(name).is_some_and(granted)
+        self.rights(name, database).database > Access::None
     }
 
     /// A token for a user who knows the password.

@@ -8,22 +8,20 @@ use super::routes::unknown_path;
 use crate::error::{ArangoError, Result};
 use crate::state::State;
 
-/// The version that the emulator imitates.
-const VERSION: &str = "3.12.10";
-
 pub(super) fn route(state: &State, request: &Request, segments: &[&str]) -> Result<Reply> {
     match (request.method.as_str(), segments) {
-        ("GET", ["_api", "version"]) => Ok(Reply::json(200, version(request.flag("details", false)))),
+        ("GET", ["_api", "version"]) => Ok(Reply::json(200, version(state, request.flag("details", false)))),
         ("GET", ["_admin", "time"]) => {
             #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 µs")]
             let seconds = state.clock.now_micros() as f64 / 1_000_000.0;
             Ok(Reply::ok(200, json!({"time": seconds})))
         }
-        ("GET", ["_admin", "status"]) => Ok(Reply::json(200, status())),
-        ("GET", ["_admin", "server", "role"]) => {
-            Ok(Reply::ok(200, json!({"role": "SINGLE", "mode": "default"})))
-        }
-        ("GET", ["_admin", "server", "mode"]) => Ok(Reply::ok(200, json!({"mode": "default"}))),
+        ("GET", ["_admin", "status"]) => Ok(Reply::json(200, status(state))),
+        ("GET", ["_admin", "server", "role"]) => match &state.behaviour.role {
+            Some(role) => Ok(Reply::ok(200, json!({"role": role, "mode": "default"}))),
+            None => Err(ArangoError::with_status(403, 11, "forbidden")),
+        },
+        ("GET", ["_admin", "server", "mode"]) => Ok(Reply::ok(200, json!({"mode": mode(state)}))),
         ("GET", ["_api", "engine"]) => Ok(Reply::json(200, json!({"name": "rocksdb", "supports": {}}))),
         ("GET", ["_api", "user", user, "database"]) => {
             Ok(Reply::ok(200, json!({"result": grants(state, user)})))
@@ -37,11 +35,16 @@ pub(super) fn route(state: &State, request: &Request, segments: &[&str]) -> Resu
     }
 }
 
-fn version(details: bool) -> Value {
+fn mode(state: &State) -> &'static str {
+    if state.is_read_only() { "readonly" } else { "default" }
+}
+
+fn version(state: &State, details: bool) -> Value {
+    let number = &state.behaviour.version;
     let mut version = json!({
         "server": "arango",
         "license": "enterprise",
-        "version": VERSION,
+        "version": number,
         "apiVersions": ["v0"],
         "deprecatedApiVersions": [],
         "requestedApiVersion": "v0",
@@ -53,17 +56,17 @@ fn version(details: bool) -> Value {
             "license": "enterprise",
             "mode": "server",
             "platform": "linux",
-            "role": "SINGLE",
-            "server-version": VERSION,
+            "role": state.behaviour.role,
+            "server-version": number,
         });
     }
     version
 }
 
-fn status() -> Value {
+fn status(state: &State) -> Value {
     json!({
         "server": "arango",
-        "version": VERSION,
+        "version": state.behaviour.version,
         "license": "enterprise",
         "mode": "server",
         "operationMode": "server",
@@ -72,9 +75,9 @@ fn status() -> Value {
         "pid": std::process::id(),
         "serverInfo": {
             "progress": {"phase": "in wait", "feature": "", "recoveryTick": 0},
-            "role": "SINGLE",
-            "writeOpsEnabled": true,
-            "readOnly": false,
+            "role": state.behaviour.role,
+            "writeOpsEnabled": !state.is_read_only(),
+            "readOnly": state.is_read_only(),
             "maintenance": false,
         },
     })
