@@ -50,6 +50,7 @@
 mod address;
 mod backend;
 mod client;
+mod committed;
 mod error;
 mod key;
 mod login;
@@ -58,6 +59,7 @@ mod query;
 mod record;
 mod session;
 mod setup;
+mod store;
 
 pub use backend::ArangoBackend;
 pub use client::ArangoClient;

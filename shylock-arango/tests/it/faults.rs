@@ -41,6 +41,9 @@ fn passing() -> Vec<(&'static str, Fault)> {
         ("leader resigned", 421, 1491),
         ("cluster timeout", 500, 1457),
         ("contradiction", 500, 1467),
+        ("a part of the query is gone", 404, 1591),
+        ("agency", 409, 1447),
+        ("a follower refuses", 406, 1490),
         ("internal", 500, 4),
         ("cancelled", 410, 21),
         ("killed", 410, 1500),
@@ -181,12 +184,22 @@ async fn a_server_that_is_down_loses_the_guard_in_time_and_says_so() {
 
 #[tokio::test]
 async fn guards_exclude_each_other_in_a_storm_of_faults() {
-    let database = TestDatabase::emulated(&Config::new().commit_delay(Duration::from_millis(1))).await;
+    storm(Config::new(), passing()).await;
+}
+
+#[tokio::test]
+async fn guards_exclude_each_other_in_a_cluster_that_forgets_to_commit() {
+    let uncommitted = crate::cluster::uncommitted().into_iter().map(|(name, fault, _)| (name, fault));
+    storm(Config::new().cluster(), uncommitted.chain(passing()).collect()).await;
+}
+
+async fn storm(config: Config, faults: Vec<(&'static str, Fault)>) {
+    let database = TestDatabase::emulated(&config.commit_delay(Duration::from_millis(1))).await;
     let mut managers = Vec::new();
     for _ in 0..4 {
         managers.push(manager(&database, PATIENT).await);
     }
-    for (seed, (_, fault)) in (0..).zip(passing()) {
+    for (seed, (_, fault)) in (0..).zip(faults) {
         database.emulator().inject(fault.with_probability(0.02, seed));
     }
     let (busy, grants) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
