@@ -154,7 +154,7 @@ async fn times_and_tokens_may_be_printed_with_an_exponent() {
     let queue = backend.queue(&lock("lock")).await.expect("a queue");
     assert_eq!(queue.claims[0].token.get(), 1_700_000_000_000_000);
     let renewal = Renewal::new(lock("lock"), claim, LONG);
-    assert_eq!(persist!(backend.renew(&[renewal.clone()])), [Renewed::Extended]);
+    assert_eq!(persist!(backend.renew(std::slice::from_ref(&renewal))), [Renewed::Extended]);
     let second = join(&backend, "lock", ClaimId::random()).await;
     assert!(second.claims[1].token.get() >= 1_700_000_000_001_024);
 }

@@ -14,4 +14,5 @@ mod requests;
 mod rights;
 mod stored;
 mod support;
+mod thirteen;
 mod tokens;

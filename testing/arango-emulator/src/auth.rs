@@ -23,7 +23,6 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 #[derive(Debug)]
 struct User {
     password: String,
-    active: bool,
     /// `None`: everything.
     rights: Option<BTreeMap<String, Rights>>,
 }
@@ -67,7 +66,7 @@ pub(crate) struct Auth {
 
 impl Auth {
     pub(crate) fn new(enabled: bool, user: &str, password: &str, lifetime: Duration) -> Self {
-        let root = User { password: password.to_owned(), active: true, rights: None };
+        let root = User { password: password.to_owned(), rights: None };
         Self {
             enabled,
             lifetime,
@@ -85,22 +84,34 @@ impl Auth {
         *self.secret.lock().unwrap_or_else(PoisonError::into_inner) = random_secret();
     }
 
-    /// Adds a user with rights in one database; a known user gets those on top.
-    pub(crate) fn add_user(&self, name: &str, password: &str, active: bool, database: &str, rights: Rights) {
+    /// Adds a user who may do nothing yet, unless there is one of that name.
+    pub(crate) fn create_user(&self, name: &str, password: &str) {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let user = users.entry(name.to_owned()).or_insert_with(|| User {
-            password: password.to_owned(),
-            active,
-            rights: Some(BTreeMap::new()),
-        });
-        if let Some(held) = &mut user.rights {
+        let user = User { password: password.to_owned(), rights: Some(BTreeMap::new()) };
+        users.entry(name.to_owned()).or_insert(user);
+    }
+
+    pub(crate) fn remove_user(&self, name: &str) {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// Gives a user these rights in a database.
+    pub(crate) fn grant(&self, name: &str, database: &str, rights: Rights) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = users.get_mut(name).and_then(|user| user.rights.as_mut()) {
             held.insert(database.to_owned(), rights);
         }
     }
 
+    /// Adds a user with rights in one database; a known user gets those on top.
+    pub(crate) fn add_user(&self, name: &str, password: &str, database: &str, rights: Rights) {
+        self.create_user(name, password);
+        self.grant(name, database, rights);
+    }
+
     fn knows(&self, name: &str, password: &str) -> bool {
         let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.get(name).is_some_and(|user| user.active && user.password == password)
+        users.get(name).is_some_and(|user| user.password == password)
     }
 
     /// What a user may do in a database.

@@ -29,6 +29,7 @@ pub struct Config {
 
 /// What differs between servers: their kinds, their versions, and what is not known for certain about them.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an open question of its own")]
 pub(crate) struct Behaviour {
     pub(crate) cluster: bool,
     pub(crate) role: Option<String>,

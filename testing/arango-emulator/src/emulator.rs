@@ -118,7 +118,7 @@ impl Emulator {
 
     /// Adds a user, or gives a known one further rights: those to a database, and those to the collections in it.
     pub fn add_user(&self, name: &str, password: &str, database: &str, rights: Rights) {
-        self.state.auth.add_user(name, password, true, database, rights);
+        self.state.auth.add_user(name, password, database, rights);
     }
 
     /// Makes the whole server read-only, or ends that.

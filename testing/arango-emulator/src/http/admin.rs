@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::reply::Reply;
 use super::request::Request;
 use super::routes::unknown_path;
+use crate::auth::{Access, Rights};
 use crate::error::{ArangoError, Result};
 use crate::state::State;
 
@@ -30,9 +31,44 @@ pub(super) fn route(state: &State, request: &Request, segments: &[&str]) -> Resu
             let right = grants(state, user)[*database].as_str().unwrap_or("none").to_owned();
             Ok(Reply::ok(200, json!({"result": right})))
         }
+        ("POST", ["_api", "user"]) => create_user(state, request),
+        ("PUT", ["_api", "user", user, "database", database]) => grant(state, request, user, database, false),
+        ("PUT", ["_api", "user", user, "database", database, _]) => {
+            grant(state, request, user, database, true)
+        }
+        ("DELETE", ["_api", "user", user]) => {
+            state.auth.remove_user(user);
+            Ok(Reply::ok(202, json!({})))
+        }
         ("GET", ["_api", "user", ..]) => Err(ArangoError::with(501, "the emulator does not manage users")),
         _ => Err(unknown_path(request)),
     }
+}
+
+fn create_user(state: &State, request: &Request) -> Result<Reply> {
+    let body = request.json()?;
+    let text = |name: &str| body[name].as_str().unwrap_or_default();
+    state.auth.create_user(text("user"), text("passwd"));
+    Ok(Reply::ok(201, json!({"user": text("user"), "active": true, "extra": {}})))
+}
+
+/// Sets the rights to a database, or those to its collections: the emulator knows no rights to a single one.
+fn grant(state: &State, request: &Request, user: &str, database: &str, collections: bool) -> Result<Reply> {
+    let body = request.json()?;
+    let access = match body["grant"].as_str() {
+        Some("rw") => Access::ReadWrite,
+        Some("ro") => Access::ReadOnly,
+        Some("none") => Access::None,
+        _ => return Err(ArangoError::new(10)),
+    };
+    let held = state.auth.rights(user, database);
+    let rights = if collections {
+        Rights { collections: access, ..held }
+    } else {
+        Rights { database: access, ..held }
+    };
+    state.auth.grant(user, database, rights);
+    Ok(Reply::ok(200, json!({database: body["grant"]})))
 }
 
 fn mode(state: &State) -> &'static str {

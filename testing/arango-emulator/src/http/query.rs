@@ -53,7 +53,8 @@ pub(super) async fn run(state: &Arc<State>, request: &Request, text: &str, body:
 /// Whether the rights suffice, and the data have a leader.
 fn may_run(state: &State, request: &Request, query: &ast::Query) -> Result<()> {
     let written = &query.collections.written;
-    if !state.has_leader() && !(written.is_empty() && query.collections.read.is_empty()) {
+    let has_data = !written.is_empty() || !query.collections.read.is_empty();
+    if has_data && !state.has_leader() {
         return Err(ArangoError::new(1478).in_query("while executing"));
     }
     for name in &query.collections.read {
