@@ -184,13 +184,13 @@ async fn a_server_that_is_down_loses_the_guard_in_time_and_says_so() {
 
 #[tokio::test]
 async fn guards_exclude_each_other_in_a_storm_of_faults() {
-    storm(Config::new(), rarely(passing())).await;
+    storm(Config::new(), rarely(passing()), 150).await;
 }
 
 #[tokio::test]
 async fn guards_exclude_each_other_in_a_cluster_that_forgets_to_commit() {
     let uncommitted = crate::cluster::uncommitted().into_iter().map(|(_, fault, _)| (fault, 0.1));
-    storm(Config::new().cluster(), uncommitted.chain(rarely(passing())).collect()).await;
+    storm(Config::new().cluster(), uncommitted.chain(rarely(passing())).collect(), 60).await;
 }
 
 fn rarely(faults: Vec<(&'static str, Fault)>) -> Vec<(Fault, f64)> {
@@ -198,7 +198,7 @@ fn rarely(faults: Vec<(&'static str, Fault)>) -> Vec<(Fault, f64)> {
 }
 
 /// Faults with their probabilities, while some wait for the lock and others only try.
-async fn storm(config: Config, faults: Vec<(Fault, f64)>) {
+async fn storm(config: Config, faults: Vec<(Fault, f64)>, wanted: usize) {
     let database = TestDatabase::emulated(&config.commit_delay(Duration::from_millis(1))).await;
     let mut managers = Vec::new();
     for _ in 0..4 {
@@ -210,11 +210,12 @@ async fn storm(config: Config, faults: Vec<(Fault, f64)>) {
     let (busy, grants) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let last = Arc::new(std::sync::Mutex::new(None));
     let mut crowd = tokio::task::JoinSet::new();
-    let users = managers.iter().flat_map(|locks| [(locks.clone(), false), (locks.clone(), true)]);
+    let users = managers.iter().zip([false, true, false, true]);
+    let users = users.flat_map(|(locks, tries)| [(locks.clone(), tries), (locks.clone(), tries)]);
     for (locks, tries) in users {
         let (busy, grants, last) = (busy.clone(), grants.clone(), last.clone());
         crowd.spawn(async move {
-            while grants.load(Ordering::SeqCst) < 150 {
+            while grants.load(Ordering::SeqCst) < wanted {
                 let guard = if tries {
                     // Each attempt makes a claim of its own, which is granted at once or not at all.
                     locks.lock("lock").try_acquire().await
@@ -222,7 +223,7 @@ async fn storm(config: Config, faults: Vec<(Fault, f64)>) {
                     locks.lock("lock").acquire().await.map(Some)
                 };
                 let Ok(Some(guard)) = guard else {
-                    tokio::task::yield_now().await;
+                    tokio::time::sleep(Duration::from_millis(5)).await;
                     continue;
                 };
                 assert!(!busy.swap(true, Ordering::SeqCst), "two guards at once");

@@ -96,8 +96,8 @@ async fn commit(
     }
     let _locks = lock(state, request, transaction.locked_keys(), single).await?;
     match state.commit_delay() {
-        Duration::ZERO => tokio::task::yield_now().await,
-        delay => tokio::time::sleep(delay).await,
+        delay if transaction.has_writes() && !delay.is_zero() => tokio::time::sleep(delay).await,
+        _ => tokio::task::yield_now().await,
     }
     if let Some(Mishap::Finish(finish)) = mishap {
         return finish_badly(state, transaction, finish, outcome).await;
