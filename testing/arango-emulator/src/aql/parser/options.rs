@@ -8,7 +8,7 @@ use crate::error::{ArangoError, Result};
 use crate::store::transaction::{Overwrite, WriteOptions};
 
 /// What a write may be told, and the emulator knows. A real server ignores what it does not know.
-const KNOWN: [&str; 5] = ["waitForSync", "keepNull", "mergeObjects", "ignoreRevs", "exclusive"];
+const KNOWN: [&str; 4] = ["waitForSync", "keepNull", "mergeObjects", "ignoreRevs"];
 
 impl Parser<'_> {
     pub(super) fn write_options(&mut self) -> Result<WriteOptions> {
