@@ -31,7 +31,7 @@ async fn a_write_without_a_majority_is_an_error_and_its_repetition_is_answered()
     for i in &others {
         server.pause(*i);
     }
-    let renewal = [Renewal { lock: lock("held"), claim: held, ttl: 2 * LONG }];
+    let renewal = [Renewal::new(lock("held"), held, 2 * LONG)];
     assert_unconfirmed(backend.join(&exclusive("new", new)).await);
     assert_unconfirmed(backend.renew(&renewal).await);
     // To say "held by another one" is an answer as well, and must be as sure.
@@ -64,7 +64,7 @@ async fn a_write_concern_that_fails_is_an_error_in_every_step() {
     // The index is there, so that nothing is written before the first step.
     let options = MongoOptions::new().write_concern(WriteConcern::Servers(2));
     let backend = MongoBackend::with_options((*fixture.database).clone(), options).await.expect("a backend");
-    let renewal = [Renewal { lock: lock("a"), claim, ttl: 2 * LONG }];
+    let renewal = [Renewal::new(lock("a"), claim, 2 * LONG)];
     assert!(backend.join(&exclusive("b", claim)).await.is_err());
     assert!(backend.renew(&renewal).await.is_err());
     assert!(backend.leave(&lock("a"), claim, Duration::ZERO).await.is_err());
@@ -77,7 +77,7 @@ async fn what_the_server_does_not_do_in_time_is_transient() {
     let backend = MongoBackend::new(client.database("locks")).await.expect("a backend");
     let claim = ClaimId::random();
     backend.join(&exclusive("a", claim)).await.expect("joined");
-    let renewal = Renewal { lock: lock("a"), claim, ttl: LONG };
+    let renewal = Renewal::new(lock("a"), claim, LONG);
     for code in [50, 112, 262] {
         fail_next(&server, code).await;
         let error = backend.join(&exclusive("a", claim)).await.expect_err("failed");

@@ -44,11 +44,7 @@ async fn hold(fixture: &Fixture, count: usize) -> Vec<Renewal> {
         record
     });
     fixture.collection().insert_many(records).await.expect("inserted");
-    let renewal = |(i, claim): (usize, &ClaimId)| Renewal {
-        lock: lock(&format!("lock {i}")),
-        claim: *claim,
-        ttl: 2 * LONG,
-    };
+    let renewal = |(i, claim): (usize, &ClaimId)| Renewal::new(lock(&format!("lock {i}")), *claim, 2 * LONG);
     claims.iter().enumerate().map(renewal).collect()
 }
 
@@ -101,7 +97,7 @@ async fn a_lapsed_claim_never_comes_back() {
     let claim = ClaimId::random();
     fixture.join("a", claim).await;
     lapse(&fixture, "a").await;
-    let renewal = Renewal { lock: lock("a"), claim, ttl: LONG };
+    let renewal = Renewal::new(lock("a"), claim, LONG);
     for _ in 0..2 {
         assert_eq!(
             fixture.backend.renew(std::slice::from_ref(&renewal)).await.expect("an answer"),
@@ -117,7 +113,7 @@ async fn to_renew_nothing_sends_nothing_and_makes_nothing() {
     let (backend, sent) = counted(&fixture).await;
     assert_eq!(backend.renew(&[]).await.expect("no answers"), []);
     assert_eq!(sent.load(Ordering::Relaxed), 0);
-    let unknown = Renewal { lock: lock("never"), claim: ClaimId::random(), ttl: LONG };
+    let unknown = Renewal::new(lock("never"), ClaimId::random(), LONG);
     assert_eq!(backend.renew(&[unknown]).await.expect("an answer"), [Renewed::Gone]);
     assert_eq!(fixture.record("never").await, None);
 }
@@ -145,7 +141,7 @@ async fn no_lease_and_no_retention_is_too_long() {
     request.ttl = Duration::MAX;
     let century = Duration::from_secs(100 * 365 * 86_400);
     assert!(fixture.backend.join(&request).await.expect("joined").claims[0].expires_in > century);
-    let renewal = Renewal { lock: request.lock.clone(), claim: request.claim, ttl: Duration::MAX };
+    let renewal = Renewal::new(request.lock.clone(), request.claim, Duration::MAX);
     assert_eq!(fixture.backend.renew(&[renewal]).await.expect("renewed"), [Renewed::Extended]);
     fixture.backend.leave(&request.lock, request.claim, Duration::MAX).await.expect("left");
 }
