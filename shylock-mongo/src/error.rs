@@ -15,7 +15,8 @@ pub(crate) fn from_driver(step: &str, error: DriverError) -> BackendError {
     let (kind, fault) = (classify(&error), Fault::of(&error));
     // The driver's text for a whole error repeats the answer of the server; that of its kind is for people.
     let cause = fault.as_ref().map_or_else(|| error.kind.to_string(), Fault::to_string);
-    let advice = fault.as_ref().map_or_else(|| hints::of_driver(&error, kind), |fault| hints::of_fault(fault, kind));
+    let advice =
+        fault.as_ref().map_or_else(|| hints::of_driver(&error, kind), |fault| hints::of_fault(fault, kind));
     BackendError::new(kind, format!("could not {step}: {advice}: {cause}")).with_source(error)
 }
 
@@ -54,9 +55,15 @@ fn classify(error: &DriverError) -> BackendErrorKind {
 }
 
 fn is_labelled_retryable(error: &DriverError) -> bool {
-    ["RetryableWriteError", "RetryableError", "TransientTransactionError", "NoWritesPerformed", "SystemOverloadedError"]
-        .into_iter()
-        .any(|label| error.contains_label(label))
+    [
+        "RetryableWriteError",
+        "RetryableError",
+        "TransientTransactionError",
+        "NoWritesPerformed",
+        "SystemOverloadedError",
+    ]
+    .into_iter()
+    .any(|label| error.contains_label(label))
 }
 
 /// An error as a MongoDB server words it: in a reply, or in an error of the driver.
@@ -134,7 +141,9 @@ fn kind_of(fault: &Fault) -> BackendErrorKind {
             BackendErrorKind::Throttled { retry_after: retry_after(&fault.message) }
         }
         // The write was done: whatever kept the others from confirming it may pass.
-        BackendErrorKind::Misconfigured if is_write_concern_unknown(fault.code) => BackendErrorKind::Misconfigured,
+        BackendErrorKind::Misconfigured if is_write_concern_unknown(fault.code) => {
+            BackendErrorKind::Misconfigured
+        }
         _ if fault.unconfirmed => BackendErrorKind::Transient,
         kind => kind,
     }

@@ -137,7 +137,9 @@ impl MongoOptions {
     pub(crate) fn check(&self) -> Result<(), BackendError> {
         let name = &self.collection;
         let invalid = if name.is_empty() || name.contains(['$', '\0']) || name.starts_with("system.") {
-            format!("invalid collection {name:?}: it must not be empty, begin with `system.`, or contain `$` or a NUL")
+            format!(
+                "invalid collection {name:?}: it must not be empty, begin with `system.`, or contain `$` or a NUL"
+            )
         } else if name.len() > LONGEST_COLLECTION {
             let bytes = name.len();
             format!("invalid collection: its name has {bytes} bytes, and the maximum is {LONGEST_COLLECTION}")
@@ -169,7 +171,7 @@ impl Default for MongoOptions {
 const LONGEST_COLLECTION: usize = 255 - 63 - 1;
 
 /// Milliseconds since 1970 and spans of them stay below this, so that no sum overflows on the server.
-const LONGEST: i64 = i64::MAX / 2;
+pub(crate) const LONGEST: i64 = i64::MAX / 2;
 
 /// A span as the pipeline wants it: rounded up, so that no lease is shorter than was asked for.
 pub(crate) fn millis(span: Duration) -> i64 {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use mongodb::bson::{Bson, Document, doc};
 use shylock_core::{ClaimId, FencingToken, JoinRequest, Mode, Owner, Value};
 
-use crate::options::millis;
+use crate::options::{LONGEST, millis};
 
 /// The server's answer to a step of a claim that cannot take it: `ConversionFailure`, see [`fail`].
 pub(crate) const REFUSED: i32 = 241;
@@ -100,7 +100,8 @@ pub(crate) fn write(claim: ClaimId, value: Option<&Value>, retention: Duration) 
         // Every lease that lasts gets its retention.
         None => ("$$REMOVE".into(), needed_for(doc! { "$max": "$claims.expiresAt" }, retention).into()),
     };
-    let value = doc! { "$cond": [doc! { "$and": [holds(claim), { "$not": is_leaving(claim) }] }, value, fail()] };
+    let value =
+        doc! { "$cond": [doc! { "$and": [holds(claim), { "$not": is_leaving(claim) }] }, value, fail()] };
     let mut look = live_of_existing();
     look.insert("next", "$$REMOVE");
     vec![
@@ -223,9 +224,9 @@ fn purge_at(lease: Duration, retention: Duration) -> Document {
     doc! { "$cond": [is_right, "$purgeAt", later] }
 }
 
-/// When a record may be purged whose last lease ends then.
+/// When a record may be purged whose last lease ends then. The end of the longest lease leaves room for half as much.
 fn needed_for(live_until: Document, retention: Duration) -> Document {
-    doc! { "$add": [live_until, millis(retention.saturating_mul(2))] }
+    doc! { "$add": [live_until, millis(retention.saturating_mul(2)).min(LONGEST / 2)] }
 }
 
 fn appended(request: &JoinRequest) -> Document {

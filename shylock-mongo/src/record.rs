@@ -122,7 +122,10 @@ mod tests {
         let snapshot = read(&record).expect("a record");
         assert_eq!(snapshot.value, Some(Value::new("$x").expect("a value")));
         assert_eq!(snapshot.abandoned, Some(FencingToken::new(1024)), "the claim that has lapsed since");
-        assert_eq!((snapshot.claims[0].joined_ago, snapshot.claims[0].leaving), (Duration::from_millis(600), true));
+        assert_eq!(
+            (snapshot.claims[0].joined_ago, snapshot.claims[0].leaving),
+            (Duration::from_millis(600), true)
+        );
     }
 
     #[test]

@@ -23,7 +23,10 @@ const INDEX_KEY_SPECS_CONFLICT: i32 = 86;
 /// Refuses what cannot hold locks, creates the index, and answers what the server can do.
 ///
 /// Every command has a time limit, so that a server does not work on for a caller who has given up.
-pub(crate) async fn prepare(database: &Database, options: &MongoOptions) -> Result<Capabilities, BackendError> {
+pub(crate) async fn prepare(
+    database: &Database,
+    options: &MongoOptions,
+) -> Result<Capabilities, BackendError> {
     let setup = Setup { database, options };
     let hello = setup.hello().await?;
     check_version(&hello)?;

@@ -30,7 +30,9 @@ pub(crate) async fn open(
     let collection = database.collection::<Document>(&options.collection);
     let watch = collection.watch().pipeline(pipeline(interest.manager)).max_await_time(AWAIT);
     let failure = match watch.await {
-        Ok(stream) => return Ok(Some(Box::pin(Wakeups { events: stream.with_type(), interest: interest.clone() }))),
+        Ok(stream) => {
+            return Ok(Some(Box::pin(Wakeups { events: stream.with_type(), interest: interest.clone() })));
+        }
         Err(failure) => error::from_driver("watch the collection for wakeups", failure),
     };
     match failure.kind() {
@@ -146,7 +148,9 @@ mod tests {
     fn what_cannot_be_read_is_passed_over() {
         assert_eq!(wakeup(&doc! {}), None);
         assert_eq!(wakeup(&doc! { "documentKey": { "_id": 7 }, "next": " " }), None);
-        for next in ["", "5", " x 1 2", &format!(" {} 1", ClaimId::random()), &format!("x {} 1 7", ClaimId::random())] {
+        for next in
+            ["", "5", " x 1 2", &format!(" {} 1", ClaimId::random()), &format!("x {} 1 7", ClaimId::random())]
+        {
             assert_eq!(read(next), None, "{next:?}");
         }
     }

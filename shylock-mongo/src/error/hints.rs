@@ -26,35 +26,34 @@ pub(super) fn of_driver(error: &DriverError, kind: BackendErrorKind) -> &'static
     let text = error.kind.to_string().to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match &*error.kind {
-        // A client's tasks run on the runtime on which it was made.
         ErrorKind::Shutdown => "the MongoDB client was shut down; make another one",
-        _ if says(&["topology worker", "worker task", "runtime has", "channel closed", "background thread"]) => ENDED,
+        ErrorKind::ServerSelection { .. } if is_deserted(&text) => {
+            "this MongoDB client knows a server and cannot connect to it, as when the runtime on which the client was made \
+             has ended; make the client on a runtime that lasts, and look after the server"
+        }
         ErrorKind::ServerSelection { .. } | ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. }
             if says(&["corrupt message", "certificate", "tls", "handshake"]) =>
         {
             "the server and the URL do not agree about TLS; set `tls` in the URL as the server has it, and `tlsCAFile` \
              if its certificate is of a private authority"
         }
-        ErrorKind::ServerSelection { .. } if says(&["set name: ", "replicasetnoprimary"]) && has_no_server(&text) => {
+        ErrorKind::ServerSelection { .. } if says(&["replicasetnoprimary"]) && !says(&["address: "]) => {
             "no server belongs to this replica set; check `replicaSet` in the URL against the name that the servers have"
         }
         ErrorKind::ServerSelection { .. } | ErrorKind::Io(_) if says(&["refused"]) => {
             "nobody listens there; check host and port, and whether MongoDB runs"
         }
-        ErrorKind::ServerSelection { .. } if !says(&["error: "]) && says(&["type: unknown"]) => {
-            "no server has answered; check host and port, and that the runtime on which the MongoDB client was made \
-             still runs, because the client works on that one"
-        }
         _ => of_kind(kind),
     }
 }
 
-const ENDED: &str = "the runtime on which this MongoDB client was made has ended, and the client with it; make the \
-                     client on a runtime that lasts";
-
-/// As the driver words a topology: `Servers: [  ]`.
-fn has_no_server(text: &str) -> bool {
-    text.split_once("servers: [").is_some_and(|(_, servers)| servers.trim_start().starts_with(']'))
+/// Whether the driver has a server that takes writes, and still none to send them to. Its connections are made by tasks
+/// on the runtime on which the client was made.
+fn is_deserted(text: &str) -> bool {
+    let has_writable =
+        ["rsprimary", "standalone", "mongos"].iter().any(|kind| text.contains(&format!("type: {kind},")));
+    text.contains("none of the available servers suitable for criteria readpreference(primary)")
+        && has_writable
 }
 
 fn of_kind(kind: BackendErrorKind) -> &'static str {
@@ -62,7 +61,9 @@ fn of_kind(kind: BackendErrorKind) -> &'static str {
         BackendErrorKind::Transient => {
             "MongoDB cannot be reached, is busy, or changes its primary; repeat it, and look after the server if that lasts"
         }
-        BackendErrorKind::Throttled { .. } => "MongoDB asks to slow down; repeat it later, or give it more capacity",
+        BackendErrorKind::Throttled { .. } => {
+            "MongoDB asks to slow down; repeat it later, or give it more capacity"
+        }
         BackendErrorKind::Denied => {
             "MongoDB refuses the credentials, or they lack rights; check the user, the password and `authSource`, and \
              grant `readWrite` on the database"

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mongodb::bson::doc;
-use shylock_core::{Backend, BackendError, BackendErrorKind, ClaimId, Renewal, Renewed};
+use shylock_core::{Backend, BackendError, BackendErrorKind, ClaimId, Mode, Renewal, Renewed, Value};
 use shylock_mongo::{MongoBackend, MongoOptions, WriteConcern};
 use shylock_testing::mongo::{PrivateServer, Topology};
 
@@ -13,6 +13,12 @@ fn assert_unconfirmed<T: std::fmt::Debug>(answer: Result<T, BackendError>) {
     let error = answer.expect_err("not an answer");
     assert_eq!(error.kind(), BackendErrorKind::Transient, "{error:?}");
     assert!(error.to_string().contains("written, but not yet"), "{error}");
+}
+
+fn assert_impossible<T: std::fmt::Debug>(answer: Result<T, BackendError>) {
+    let error = answer.expect_err("not an answer");
+    assert_eq!(error.kind(), BackendErrorKind::Misconfigured, "{error:?}");
+    assert!(error.to_string().contains("MongoDB error 100"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,6 +44,9 @@ async fn a_write_without_a_majority_is_an_error_and_its_repetition_is_answered()
     let mut asking = exclusive("held", ClaimId::random());
     asking.only_if_granted = true;
     assert_unconfirmed(backend.join(&asking).await);
+    let value = Value::new("v").expect("a value");
+    assert_unconfirmed(backend.write(&lock("held"), held, Some(&value)).await);
+    assert_unconfirmed(backend.downgrade(&lock("held"), held, Mode::READER).await);
     assert_unconfirmed(backend.leave(&lock("held"), held, Duration::ZERO).await);
     for i in &others {
         server.resume(*i);
@@ -65,9 +74,12 @@ async fn a_write_concern_that_fails_is_an_error_in_every_step() {
     let options = MongoOptions::new().write_concern(WriteConcern::Servers(2));
     let backend = MongoBackend::with_options((*fixture.database).clone(), options).await.expect("a backend");
     let renewal = [Renewal::new(lock("a"), claim, 2 * LONG)];
-    assert!(backend.join(&exclusive("b", claim)).await.is_err());
-    assert!(backend.renew(&renewal).await.is_err());
-    assert!(backend.leave(&lock("a"), claim, Duration::ZERO).await.is_err());
+    let value = Value::new("v").expect("a value");
+    assert_impossible(backend.join(&exclusive("b", claim)).await);
+    assert_impossible(backend.renew(&renewal).await);
+    assert_impossible(backend.write(&lock("a"), claim, Some(&value)).await);
+    assert_impossible(backend.downgrade(&lock("a"), claim, Mode::READER).await);
+    assert_impossible(backend.leave(&lock("a"), claim, Duration::ZERO).await);
 }
 
 #[tokio::test]

@@ -30,14 +30,14 @@ pub(crate) async fn records(fixture: &Fixture) -> BTreeMap<String, Stored> {
 }
 
 pub(crate) fn stored(record: &Document) -> Stored {
-    const FIELDS: [&str; 8] =
-        ["_id", "ticket", "claims", "at", "next", "purgeAt", "value", "abandoned"];
+    const FIELDS: [&str; 8] = ["_id", "ticket", "claims", "at", "next", "purgeAt", "value", "abandoned"];
     assert!(record.keys().all(|key| FIELDS.contains(&key.as_str())), "nothing else is stored: {record}");
     assert!(record.contains_key("purgeAt") != record.contains_key("value"), "{record}");
     let mut queue = Queue::default();
     queue.ticket = number(record, "ticket");
     queue.claims = record.get_array("claims").expect("claims").iter().map(claim).collect();
-    queue.value = record.get("value").map(|value| Value::new(value.as_str().expect("a text")).expect("a value"));
+    queue.value =
+        record.get("value").map(|value| Value::new(value.as_str().expect("a text")).expect("a value"));
     queue.abandoned = record.get("abandoned").map(|_| FencingToken::new(number(record, "abandoned")));
     Stored {
         queue,
