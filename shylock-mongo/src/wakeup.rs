@@ -123,25 +123,25 @@ mod tests {
         wakeup(&doc! { "_id": {}, "documentKey": { "_id": "a b" }, "next": next })
     }
 
-    fn expected(holders: &[(ClaimId, u64)], abandoned: Option<u64>) -> Option<Wakeup> {
+    fn expected(holders: &[(ClaimId, u64)], abandoned: Option<u64>) -> Wakeup {
         let holders = holders.iter().map(|(id, token)| (*id, FencingToken::new(*token))).collect();
         let name = LockName::new("a b").expect("a name");
-        Some(Wakeup::new(name, holders).abandoned(abandoned.map(FencingToken::new)))
+        Wakeup::new(name, holders).abandoned(abandoned.map(FencingToken::new))
     }
 
     #[test]
     fn an_event_names_the_holders() {
         let [a, b, c] = [(); 3].map(|()| ClaimId::random());
-        assert_eq!(read(&format!(" {a} 1 7")), expected(&[(a, 7)], None));
-        assert_eq!(read(&format!(" {a} 2 7 {b} 2 8 {c} 2 9")), expected(&[(a, 7), (b, 8)], None));
+        assert_eq!(read(&format!(" {a} 1 7")), Some(expected(&[(a, 7)], None)));
+        assert_eq!(read(&format!(" {a} 2 7 {b} 2 8 {c} 2 9")), Some(expected(&[(a, 7), (b, 8)], None)));
         let max = u32::MAX;
-        assert_eq!(read(&format!(" {a} {max} 7 {b} 1 8 {c} {max} 9")), expected(&[(a, 7)], None));
+        assert_eq!(read(&format!(" {a} {max} 7 {b} 1 8 {c} {max} 9")), Some(expected(&[(a, 7)], None)));
     }
 
     #[test]
     fn an_event_tells_the_holder_that_lapsed() {
         let a = ClaimId::random();
-        assert_eq!(read(&format!("5 {a} 1 7")), expected(&[(a, 7)], Some(5)));
+        assert_eq!(read(&format!("5 {a} 1 7")), Some(expected(&[(a, 7)], Some(5))));
     }
 
     #[test]

@@ -19,12 +19,12 @@ const TRANSIENT: &[i32] = &[
     372, 10058, 10107, 11600, 11601, 11602, 13435, 13436,
     // Conflicts with others: WriteConflict, ConflictingOperationInProgress, TemporarilyUnavailable and the like.
     77, 112, 117, 215, 217, 221, 225, 226, 227, 234, 239, 244, 245, 246, 251, 267, 272, 276, 285, 314, 343,
-    355, 356, 358, 363, 365, 374, 375, 385, 406, 412, 442, 453, 12586, 12587, 46841, 50915, 10045600,
+    355, 356, 358, 363, 365, 374, 375, 385, 406, 412, 442, 453, 12586, 12587, 46841, 50915, 10_045_600,
     // Cursors and plans that ended: CursorNotFound, CursorInUse, QueryPlanKilled, CursorKilled, change streams.
-    43, 96, 136, 143, 175, 222, 237, 280, 286, 291, 346, 348, 351, 4938500,
+    43, 96, 136, 143, 175, 222, 237, 280, 286, 291, 346, 348, 351, 4_938_500,
     // Chunks and collections that move between shards: StaleEpoch, StaleDbVersion, StaleConfig and the like.
     63, 70, 150, 191, 194, 200, 203, 249, 250, 283, 304, 319, 320, 321, 325, 336, 338, 340, 341, 360, 366,
-    379, 401, 414, 9996, 13388, 640570, 640571,
+    379, 401, 414, 9996, 13388, 640_570, 640_571,
     // Sessions and cluster times: StaleClusterTime, KeyNotFound, ReauthenticationRequired.
     205, 206, 209, 211, 261, 391,
     // Room and load: ExceededMemoryLimit, TooManyLocks, TooManyFilesOpen, OutOfDiskSpace, UserWritesBlocked.
@@ -35,13 +35,19 @@ const TRANSIENT: &[i32] = &[
     11000,
 ];
 
-/// The server is overloaded and says so: AdmissionQueueOverflow, RateLimitExceeded,
-/// PooledConnectionAcquisitionRejected, IngressRequestRateLimitExceeded; 16500 is that of Azure Cosmos DB.
-const THROTTLED: &[i32] = &[433, 449, 450, 462, 16500];
+/// The server is overloaded and says so.
+const THROTTLED: &[i32] = &[
+    // AdmissionQueueOverflow, RateLimitExceeded,
+    // PooledConnectionAcquisitionRejected, IngressRequestRateLimitExceeded; 16500 is that of Azure Cosmos DB.
+    433, 449, 450, 462, 16500,
+];
 
-/// Credentials or rights: UserNotFound, Unauthorized, AuthenticationFailed, AuthenticationRestrictionUnmet,
-/// MechanismUnavailable, AuthenticationAbandoned, InvalidJWT, LDAPRoleAcquisitionError; 8000 is that of Atlas.
-const DENIED: &[i32] = &[11, 13, 18, 31, 32, 33, 69, 80, 204, 210, 214, 334, 337, 390, 392, 404, 8000];
+/// The credentials or their rights.
+const DENIED: &[i32] = &[
+    // UserNotFound, Unauthorized, AuthenticationFailed, AuthenticationRestrictionUnmet,
+    // MechanismUnavailable, AuthenticationAbandoned, InvalidJWT, LDAPRoleAcquisitionError; 8000 is that of Atlas.
+    11, 13, 18, 31, 32, 33, 69, 80, 204, 210, 214, 334, 337, 390, 392, 404, 8000,
+];
 
 /// A record, or an answer, that makes no sense to the steps: a field of another type, data that is damaged.
 const BROKEN: &[i32] = &[
