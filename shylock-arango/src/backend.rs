@@ -1,6 +1,5 @@
-//! The steps: one query each.
+//! The backend: how it is opened, and its steps.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,45 +7,36 @@ use arangors::Database;
 use arangors::client::ClientExt;
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
-use serde_json::Value;
+use shylock_core::queue::Queue;
 use shylock_core::{
-    Backend, BackendError, BackendErrorKind, ClaimId, JoinRequest, ListPage, LockName, Renewal, Renewed,
-    Snapshot, Wakeup,
+    Backend, BackendError, Capabilities, ClaimId, Interest, JoinRequest, Left, ListPage, LockName, Mode,
+    Renewal, Renewed, Snapshot, Value, Wakeup, Written,
 };
 
 use crate::address::Address;
 use crate::client::ArangoClient;
-use crate::error::Failure;
-use crate::key::key;
 use crate::options::ArangoOptions;
-use crate::query::{self, Query};
 use crate::session::Session;
-use crate::{record, setup};
+use crate::store::Store;
+use crate::{committed, query, record, setup};
 
 /// Locks in an ArangoDB database.
 ///
 /// Clones share their connections.
 #[derive(Clone)]
 pub struct ArangoBackend {
-    session: Session,
-    options: ArangoOptions,
+    store: Store,
 }
-
-/// How often a step is tried when others change the record in between. Somebody gets through in each round, so this is
-/// reached only where very many compete; the core then backs off.
-const ROUNDS: usize = 32;
-
-/// So many renewals go into one query: some hundred kilobytes.
-const RENEWALS_PER_QUERY: usize = 1_000;
 
 impl ArangoBackend {
     /// Locks in this database, over the connections of its handle, with the default [`ArangoOptions`].
     ///
-    /// Looks at the server and the collection, and makes the collection and the index that are missing. To do so
-    /// twice, or in many processes at once, changes nothing.
+    /// Checks the server, its deployment, the collection, the rights of the user, and that the server accepts every
+    /// query. Creates the collection and the index if they are missing. Doing so twice, or in many processes at once,
+    /// changes nothing. It takes four round trips, and one more for each of the two that is missing.
     ///
-    /// A handle whose connection logged in with a token is good until that token ends, an hour by default, because
-    /// `arangors` does not renew it: use basic authentication, or [`ArangoBackend::connect`].
+    /// A handle whose connection logged in with a token works until that token ends, after an hour by default, because
+    /// `arangors` does not renew it. Use basic authentication, or [`ArangoBackend::connect`].
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -60,13 +50,18 @@ impl ArangoBackend {
     /// ```
     ///
     /// # Errors
-    /// - `Transient` or `Throttled` if the server cannot be reached, or takes no requests for the moment,
+    /// - `Transient` if the server cannot be reached, or does not answer in time,
+    /// - `Throttled` if it accepts no requests or no writes at the moment, for instance because it is read-only,
     /// - `Denied` if it refuses the credentials, or the user may not read and write the collection,
-    /// - `Misconfigured` if it is older than 3.10 or no ArangoDB at all, if the database is not there, or if the
-    ///   collection cannot hold locks: it is of the Python library of the same name, has another TTL index, or has
-    ///   edges.
+    /// - `Misconfigured` if it is older than 3.10 or not ArangoDB, if it is a DB-Server, an agent or part of an active
+    ///   failover, if the database does not exist, or if the collection cannot hold locks: it belongs to the Python
+    ///   library of the same name, has another TTL index, or contains edges,
+    /// - `Broken` if the server does not accept a query.
     ///
     /// The message says what to do.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave behind a collection without its index. The next call completes it.
     pub async fn new<C>(database: Database<C>) -> Result<Self, BackendError>
     where
         C: ClientExt + Send + 'static,
@@ -77,7 +72,10 @@ impl ArangoBackend {
     /// Locks in this database.
     ///
     /// # Errors
-    /// As [`ArangoBackend::new`], and `Misconfigured` if an option makes no sense.
+    /// As [`ArangoBackend::new`], and `Misconfigured` for an invalid option.
+    ///
+    /// # Cancel safety
+    /// As [`ArangoBackend::new`].
     pub async fn with_options<C>(database: Database<C>, options: ArangoOptions) -> Result<Self, BackendError>
     where
         C: ClientExt + Send + 'static,
@@ -89,9 +87,9 @@ impl ArangoBackend {
     /// Locks in the database that the path of the URL names, over connections of their own, with the default
     /// [`ArangoOptions`].
     ///
-    /// The URL begins with `arangodb://`, or with `arangodbs://` for TLS. The port is 8529 where it names none. What
-    /// is special in the user name, the password and the database must be percent-encoded. Tokens are fetched and
-    /// renewed as needed.
+    /// The URL begins with `arangodb://`, or with `arangodbs://` for TLS. The default port is 8529. Special characters
+    /// in the user name, the password and the database must be percent-encoded. Tokens are fetched and renewed as
+    /// needed.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), shylock_core::BackendError> {
@@ -102,151 +100,106 @@ impl ArangoBackend {
     /// ```
     ///
     /// # Errors
-    /// As [`ArangoBackend::new`], and `Misconfigured` if the URL is malformed or names no database. No error shows the
-    /// user or the password.
+    /// As [`ArangoBackend::new`], and `Misconfigured` if the URL is malformed or names no database. No error contains
+    /// the user or the password.
+    ///
+    /// # Cancel safety
+    /// As [`ArangoBackend::new`].
     pub async fn connect(url: &str) -> Result<Self, BackendError> {
         Self::connect_with_options(url, ArangoOptions::new()).await
     }
 
-    /// As [`ArangoBackend::connect`].
+    /// [`ArangoBackend::connect`] with options.
     ///
     /// # Errors
-    /// As [`ArangoBackend::connect`], and `Misconfigured` if an option makes no sense.
+    /// As [`ArangoBackend::connect`], and `Misconfigured` for an invalid option.
+    ///
+    /// # Cancel safety
+    /// As [`ArangoBackend::new`].
     pub async fn connect_with_options(url: &str, options: ArangoOptions) -> Result<Self, BackendError> {
         options.check()?;
         let address = Address::parse(url)?;
-        // Not through arangors' own connections: they ask for a header that proxies take away, log in once and
-        // for all, and leave a client no way to learn its time limits.
+        // Not through arangors' own connections: they need a header that proxies may remove, log in only once, and do
+        // not pass time limits to a client.
         let client = ArangoClient::connect(&address, &options)?;
         Self::over(Session::new(client, address.database, options.request_timeout), options).await
     }
 
     async fn over(session: Session, options: ArangoOptions) -> Result<Self, BackendError> {
-        setup::prepare(&session, &options).await?;
-        Ok(Self { session, options })
+        let deployment = setup::prepare(&session, &options).await?;
+        Ok(Self { store: Store { session, options, deployment } })
     }
-
-    /// Runs a query until nobody comes in between.
-    async fn run(&self, step: &str, query: &Query) -> Result<Vec<Value>, BackendError> {
-        for _ in 0..ROUNDS {
-            match self.session.query(query).await {
-                Err(failure) if failure.is_conflict() => {}
-                answer => return answer.map_err(|failure| failure.into_error(step)),
-            }
-        }
-        Err(crowded(step))
-    }
-
-    /// Renews the claims of these records; answers the key and the id of each claim that was.
-    ///
-    /// One record that somebody else changes spoils the whole query, and nothing is written. Then its halves are tried,
-    /// down to single records.
-    async fn renew_records(&self, step: &str, records: &[Value]) -> Result<Extended, BackendError> {
-        let mut extended = Extended::new();
-        let mut left = vec![records];
-        while let Some(records) = left.pop() {
-            let query = query::renew(&self.options, records);
-            let answer = match records {
-                [] => continue,
-                [_] => self.run(step, &query).await?,
-                _ => match self.session.query(&query).await {
-                    Err(failure) if failure.is_conflict() => {
-                        let (first, second) = records.split_at(records.len() / 2);
-                        left.extend([second, first]);
-                        continue;
-                    }
-                    answer => answer.map_err(|failure| failure.into_error(step))?,
-                },
-            };
-            for row in &answer {
-                collect(row, &mut extended).ok_or_else(|| senseless(step))?;
-            }
-        }
-        Ok(extended)
-    }
-}
-
-/// The keys of records and the ids of claims in them.
-type Extended = HashSet<(String, ClaimId)>;
-
-fn collect(row: &Value, extended: &mut Extended) -> Option<()> {
-    for id in row["extended"].as_array()? {
-        extended.insert((row["key"].as_str()?.to_owned(), id.as_str()?.parse().ok()?));
-    }
-    Some(())
 }
 
 #[async_trait]
 impl Backend for ArangoBackend {
     async fn join(&self, request: &JoinRequest) -> Result<Snapshot, BackendError> {
-        let step = format!("join the queue of lock {:?}", request.lock);
-        let join = query::join(&self.options, request);
-        for _ in 0..ROUNDS {
-            let mut answer = self.session.query(&join).await;
-            if answer.as_ref().is_ok_and(Vec::is_empty) {
-                if request.only_if_granted && request.mode.max_holders() == 0 {
-                    return Ok(Snapshot::default());
-                }
-                answer = self.session.query(&query::create(&self.options, request)).await;
-            }
-            match answer {
-                Ok(rows) => return record::snapshot(&request.lock, rows.first().unwrap_or(&Value::Null)),
-                Err(failure) if failure.is_conflict() => {}
-                Err(failure) => return Err(failure.into_error(&step)),
-            }
-        }
-        Err(crowded(&step))
+        self.store.join(request).await
     }
 
     async fn renew(&self, renewals: &[Renewal]) -> Result<Vec<Renewed>, BackendError> {
-        let mut answers = Vec::with_capacity(renewals.len());
-        for renewals in renewals.chunks(RENEWALS_PER_QUERY) {
-            let step = format!("renew {} claims", renewals.len());
-            let extended = self.renew_records(&step, &query::by_record(renewals)).await?;
-            answers.extend(renewals.iter().map(|renewal| {
-                let is_extended = extended.contains(&(key(&renewal.lock), renewal.claim));
-                if is_extended { Renewed::Extended } else { Renewed::Gone }
-            }));
-        }
-        Ok(answers)
+        self.store.renew(renewals).await
     }
 
-    async fn leave(&self, lock: &LockName, claim: ClaimId, linger: Duration) -> Result<(), BackendError> {
+    async fn leave(&self, lock: &LockName, claim: ClaimId, linger: Duration) -> Result<Left, BackendError> {
         let step = format!("leave the queue of lock {lock:?}");
-        self.run(&step, &query::leave(&self.options, lock, claim, linger)).await.map(drop)
+        let query = query::leave(&self.store.options, lock, claim, linger);
+        let lingers = !linger.is_zero();
+        let has_left = |stored: Option<&Queue>| committed::has_left(stored, claim, lingers);
+        let left = self.store.change(&step, &query, lock, &has_left).await?;
+        Ok(if left { Left::Left } else { Left::Gone })
+    }
+
+    async fn write(
+        &self,
+        lock: &LockName,
+        claim: ClaimId,
+        value: Option<&Value>,
+    ) -> Result<Written, BackendError> {
+        let step = format!("write the value of lock {lock:?}");
+        let query = query::write(&self.store.options, lock, claim, value);
+        let has_value = |stored: Option<&Queue>| committed::has_value(stored, value);
+        let done = self.store.change(&step, &query, lock, &has_value).await?;
+        Ok(if done { Written::Done } else { Written::NotHolding })
+    }
+
+    async fn downgrade(&self, lock: &LockName, claim: ClaimId, mode: Mode) -> Result<Written, BackendError> {
+        let step = format!("downgrade a claim to lock {lock:?}");
+        let query = query::downgrade(&self.store.options, lock, claim, mode);
+        let has_mode = |stored: Option<&Queue>| committed::has_mode(stored, claim, mode);
+        let done = self.store.change(&step, &query, lock, &has_mode).await?;
+        Ok(if done { Written::Done } else { Written::NotHolding })
     }
 
     async fn queue(&self, lock: &LockName) -> Result<Snapshot, BackendError> {
         let step = format!("read the queue of lock {lock:?}");
-        let rows = self.run(&step, &query::queue(&self.options, lock)).await?;
-        rows.first().map_or_else(|| Ok(Snapshot::default()), |row| record::snapshot(lock, row))
+        let rows = self.store.read(&step, &query::queue(&self.store.options, lock)).await?;
+        let Some(row) = rows.first() else { return Ok(Snapshot::default()) };
+        let seen = record::seen(row).map_err(|reason| record::unreadable(lock.as_str(), reason))?;
+        Ok(seen.queue.snapshot(seen.now))
     }
 
     async fn list(&self, page: &ListPage) -> Result<Vec<LockName>, BackendError> {
-        let rows = self.run("list the locks", &query::list(&self.options, page)).await?;
-        // What no lock can be called was not put there by shylock.
-        Ok(rows.iter().filter_map(Value::as_str).filter_map(|name| LockName::new(name).ok()).collect())
+        let rows = self.store.read("list the locks", &query::list(&self.store.options, page)).await?;
+        // A name that no lock can have was not stored by shylock.
+        Ok(rows.iter().filter_map(|row| row.as_str()).filter_map(|name| LockName::new(name).ok()).collect())
     }
 
-    async fn wakeups(&self) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError> {
+    async fn wakeups(&self, _: &Interest) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError> {
         Ok(None)
     }
-}
 
-fn crowded(step: &str) -> BackendError {
-    let message = format!("could not {step}: others changed the record {ROUNDS} times in a row; try again");
-    BackendError::new(BackendErrorKind::Transient, message)
-}
-
-fn senseless(step: &str) -> BackendError {
-    Failure::Senseless("an answer to a renewal that names no claims".into()).into_error(step)
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().durable(self.store.options.wait_for_sync)
+    }
 }
 
 impl fmt::Debug for ArangoBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ArangoBackend")
-            .field("session", &self.session)
-            .field("options", &self.options)
+            .field("session", &self.store.session)
+            .field("deployment", &self.store.deployment)
+            .field("options", &self.store.options)
             .finish()
     }
 }

@@ -14,6 +14,8 @@ const CONFLICT: u32 = 1200;
 const TAKEN: u32 = 1210;
 /// The document was purged in between.
 const PURGED: u32 = 1202;
+/// No right to write, a read-only server, or too few replicas in sync.
+const READ_ONLY: u32 = 1004;
 
 /// Why a request came to nothing.
 #[derive(Debug)]
@@ -45,6 +47,17 @@ impl Failure {
         matches!(self, Self::Refused(refusal) if matches!(refusal.number, Some(CONFLICT | TAKEN | PURGED)))
     }
 
+    /// Whether the server does not accept the text of a query.
+    pub(crate) fn is_invalid_query(&self) -> bool {
+        matches!(self, Self::Refused(refusal)
+            if refusal.status == 400 && refusal.number.is_some_and(|number| (1500..1600).contains(&number)))
+    }
+
+    /// Whether the same request may succeed later.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self.kind(), Transient | Throttled { .. })
+    }
+
     /// Whether the server said no with this number.
     pub(crate) fn is(&self, number: u32) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.number == Some(number))
@@ -66,22 +79,25 @@ impl Failure {
         let kind = self.kind();
         let what_to_do = match (kind, &self) {
             (Transient, Self::Refused(_)) => {
-                "ArangoDB is busy, or changes its leader; repeat it, and look after the server if that lasts"
+                "ArangoDB is busy, or changes its leader; try again, and check the server if that lasts"
             }
             (Transient, _) => {
-                "ArangoDB cannot be reached; repeat it, and look after the server and the network if that lasts"
+                "ArangoDB cannot be reached; try again, and check the server and the network if that lasts"
+            }
+            (Throttled { .. }, Self::Refused(refusal)) if refusal.number == Some(READ_ONLY) => {
+                "ArangoDB accepts no writes at the moment; try again later, and if that lasts, check whether the server is read-only, whether enough replicas are in sync, and whether the user may write to the collection"
             }
             (Throttled { .. }, _) => {
-                "ArangoDB takes no requests or no writes for the moment; repeat it later, and look after the server if that lasts"
+                "ArangoDB accepts no requests or no writes at the moment; try again later, and check the server if that lasts"
             }
             (Denied, _) => {
-                "ArangoDB refuses the credentials, or they lack rights; check the user and the password, and grant read and write access to the database"
+                "ArangoDB refuses the credentials, or their rights are insufficient; check the user and the password, and grant read and write access to the database"
             }
-            (Misconfigured, Self::Senseless(_)) => "what answers there is not ArangoDB; check the URL",
+            (Misconfigured, Self::Senseless(_)) => "the server that answers is not ArangoDB; check the URL",
             (Misconfigured, _) => {
-                "ArangoDB cannot do this as it is set up; change what the source of this error names"
+                "ArangoDB cannot do this in its present configuration; change what the source of this error names"
             }
-            _ => "this was not expected of ArangoDB; see the source of this error",
+            _ => "ArangoDB gave an unexpected answer; see the source of this error",
         };
         BackendError::new(kind, format!("could not {step}: {what_to_do} [{self}]")).with_source(self)
     }
@@ -130,14 +146,14 @@ fn classify_number(number: u32) -> Option<BackendErrorKind> {
         | 18 | 28 | 29
         // It shuts down, or a query was killed, or a transaction aborted.
         | 30 | 21 | 1500 | 1654
-        // Servers of a cluster that cannot reach each other, or change who leads.
-        | 1457 | 1464 | 1465 | 1467 | 1478 | 1491 | 1495 | 1496
-        // A cursor that is gone: the listing begins anew.
-        | 1600
+        // Servers of a cluster that cannot reach each other, or a change of the leader.
+        | 1447 | 1457 | 1464 | 1465 | 1467 | 1478 | 1489 | 1490 | 1491 | 1495 | 1496
+        // A cursor, or a part of a query on another server, that is gone because that server restarted.
+        | 1521 | 1591 | 1600
         // Internal.
         | 4 => Transient,
         // Read-only, too few servers for the write concern, a full queue, starting, maintenance.
-        1004 | 1429 | 21_003 | 21_004 | 503 | 38 => Throttled { retry_after: None },
+        READ_ONLY | 1429 | 21_003 | 21_004 | 503 | 38 => Throttled { retry_after: None },
         11 | 401 | 403 => Denied,
         // A database, a collection, an index that are not there; names; too few servers or memory; a collection
         // that is divided by something else than the key.

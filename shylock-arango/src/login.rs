@@ -141,7 +141,7 @@ fn token_in(body: &str) -> Option<String> {
     body["jwt"].as_str().map(str::to_owned)
 }
 
-/// For tokens that do not say how long they last.
+/// For tokens that do not say how long they last, or say something absurd.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(600);
 
 /// How long a token lasts from when it was asked for. By the difference of its two times, because the clock of this
@@ -151,12 +151,13 @@ fn lifetime(token: &str) -> Duration {
         let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
         let claims: Value = serde_json::from_slice(&claims).ok()?;
         let time = |name: &str| claims[name].as_f64();
-        Some((time("exp")? - time("iat")? - 1.0).clamp(0.0, MONTH))
+        Some((time("exp")? - time("iat")? - 1.0).max(0.0))
     };
-    seconds().map_or(UNKNOWN_LIFETIME, Duration::from_secs_f64)
+    seconds().filter(|seconds| *seconds <= DAY).map_or(UNKNOWN_LIFETIME, Duration::from_secs_f64)
 }
 
-const MONTH: f64 = 30.0 * 24.0 * 3600.0;
+/// No token lasts for longer: servers before 3.5 divided one of the two times by a thousand.
+const DAY: f64 = 24.0 * 3600.0;
 
 fn secret(text: &str) -> Result<HeaderValue, ClientError> {
     let mut header = HeaderValue::from_str(text).map_err(|_| {
@@ -189,12 +190,21 @@ mod tests {
         assert_eq!(lifetime(&token(r#"{"iat":1000.5,"exp":1003.5}"#)), Duration::from_secs(2));
         assert_eq!(lifetime(&token(r#"{"iat":1000,"exp":1000}"#)), Duration::ZERO);
         assert_eq!(lifetime(&token(r#"{"iat":1000,"exp":10}"#)), Duration::ZERO);
-        assert_eq!(lifetime(&token(r#"{"iat":0,"exp":1e300}"#)), Duration::from_secs(2_592_000));
+        assert_eq!(lifetime(&token(r#"{"iat":1000,"exp":87400}"#)), Duration::from_secs(86_399));
     }
 
     #[test]
     fn a_token_that_does_not_say_so_lasts_for_a_while() {
-        for odd in ["", "a", "a.b.c", &token("{}"), &token(r#"{"exp":5}"#), &token("[]")] {
+        for odd in [
+            "",
+            "a",
+            "a.b.c",
+            &token("{}"),
+            &token(r#"{"exp":5}"#),
+            &token("[]"),
+            &token(r#"{"iat":0,"exp":1e300}"#),
+            &token(r#"{"iat":1537789.55727901,"exp":1537793389.5}"#),
+        ] {
             assert_eq!(lifetime(odd), UNKNOWN_LIFETIME, "{odd}");
         }
     }

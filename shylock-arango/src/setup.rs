@@ -1,124 +1,115 @@
-//! Looks at the server and the collection, and makes what is missing.
+//! Checks the server and the collection, and creates what is missing.
+
+mod collection;
+mod server;
 
 use serde_json::{Value, json};
-use shylock_core::{BackendError, BackendErrorKind};
-use tracing::warn;
+use shylock_core::{BackendError, BackendErrorKind, ClaimId, JoinRequest, LockName, Mode, Owner};
+use std::time::Duration;
 
 use crate::error::Failure;
 use crate::options::ArangoOptions;
-use crate::query;
+use crate::query::{self, Query};
 use crate::session::Session;
 
-/// The oldest version that this is made for.
-const OLDEST: (u32, u32) = (3, 10);
+pub(crate) use server::Deployment;
 
-/// "Duplicate name": the collection was made in between.
-const EXISTS: u32 = 1207;
-/// "Bad parameter": the collection has another TTL index.
-const BAD_PARAMETER: u32 = 10;
-/// "Collection not found".
-const NO_COLLECTION: u32 = 1203;
+/// "Read only": the user may not write to the collection, or the whole server accepts no writes.
+const READ_ONLY: u32 = 1004;
 
-/// To do so twice, or in many processes at once, changes nothing.
-pub(crate) async fn prepare(session: &Session, options: &ArangoOptions) -> Result<(), BackendError> {
-    check_version(session).await?;
-    let step = format!("use the collection {:?}", options.collection);
-    match session.get(&format!("_api/collection/{}", options.collection)).await {
-        Ok(found) => check_collection(&found, options)?,
-        Err(failure) if failure.is(NO_COLLECTION) => create_collection(session, options).await?,
-        Err(failure) => return Err(failure.into_error(&step)),
-    }
-    prepare_indexes(session, options).await?;
-    // Nothing is renewed by this, but the server looks at it as at any other write.
-    let trial = session.query(&query::renew(options, &[])).await;
-    trial.map(drop).map_err(|failure| failure.into_error(&step))
+/// Doing so twice, or in many processes at once, changes nothing.
+pub(crate) async fn prepare(session: &Session, options: &ArangoOptions) -> Result<Deployment, BackendError> {
+    let (version, deployment) = tokio::try_join!(server::version(session), server::deployment(session))?;
+    collection::prepare(session, options).await?;
+    let queries = all_queries(options)?;
+    let parse = |at: usize| check_query(session, &queries[at], &version);
+    // Together they take as long as one.
+    tokio::try_join!(
+        check_rights(session, options),
+        parse(0),
+        parse(1),
+        parse(2),
+        parse(3),
+        parse(4),
+        parse(5),
+        parse(6),
+        parse(7),
+        parse(8),
+    )?;
+    Ok(deployment)
 }
 
-async fn check_version(session: &Session) -> Result<(), BackendError> {
-    let answer = session
-        .get("_api/version")
-        .await
-        .map_err(|failure| failure.into_error("ask for the server's version"))?;
-    if answer["server"] != "arango" {
-        let failure = Failure::Senseless("it does not call itself \"arango\"".into());
-        return Err(failure.into_error("ask for the server's version"));
-    }
-    // A hardened server tells its version to administrators only.
-    let Some(version) = answer["version"].as_str() else { return Ok(()) };
-    let mut numbers = version.split(['.', '-']).map(|part| part.parse::<u32>().ok());
-    match (numbers.next().flatten(), numbers.next().flatten()) {
-        (Some(major), Some(minor)) if (major, minor) >= OLDEST => Ok(()),
-        _ => Err(misconfigured(format!("ArangoDB {version} is too old for locks; use 3.10 or newer"))),
-    }
+/// Every query, with its name.
+fn all_queries(options: &ArangoOptions) -> Result<[(&'static str, Query); 9], BackendError> {
+    let invalid =
+        |error| BackendError::new(BackendErrorKind::Broken, "a constant name is invalid").with_source(error);
+    let lock = LockName::new("lock").map_err(invalid)?;
+    let claim = ClaimId::random();
+    let owner = Owner::new("host", 0, None);
+    let request = JoinRequest::new(lock.clone(), claim, Mode::Exclusive, Duration::from_secs(1), owner);
+    let page = shylock_core::ListPage::new("", 1);
+    Ok([
+        ("join", query::join(options, &request)),
+        ("create", query::create(options, &request)),
+        ("renew", query::renew(options, &[])),
+        ("leave", query::leave(options, &lock, claim, Duration::ZERO)),
+        ("write", query::write(options, &lock, claim, None)),
+        ("downgrade", query::downgrade(options, &lock, claim, Mode::READER)),
+        ("queue", query::queue(options, &lock)),
+        ("stored", query::stored(options, &[])),
+        ("list", query::list(options, &page)),
+    ])
 }
 
-fn check_collection(found: &Value, options: &ArangoOptions) -> Result<(), BackendError> {
-    const DOCUMENTS: u64 = 2;
-    if found["type"].as_u64().is_none_or(|kind| kind == DOCUMENTS) {
-        return Ok(());
-    }
-    let message =
-        format!("the collection {:?} is one of edges; use another one for locks", options.collection);
-    Err(misconfigured(message))
-}
-
-async fn create_collection(session: &Session, options: &ArangoOptions) -> Result<(), BackendError> {
-    let mut body =
-        json!({ "name": options.collection, "type": 2, "numberOfShards": 1, "shardKeys": ["_key"] });
-    if let Some(servers) = options.replication_factor {
-        body["replicationFactor"] = servers.into();
-    }
-    if let Some(servers) = options.write_concern {
-        body["writeConcern"] = servers.into();
-    }
-    match session.post("_api/collection", &body).await {
-        Ok(_) => Ok(()),
-        Err(failure) if failure.is(EXISTS) => Ok(()),
-        Err(failure) => Err(failure.into_error(&format!("create the collection {:?}", options.collection))),
-    }
-}
-
-async fn prepare_indexes(session: &Session, options: &ArangoOptions) -> Result<(), BackendError> {
-    let path = format!("_api/index?collection={}", options.collection);
-    if let Ok(answer) = session.get(&path).await {
-        let indexes = answer["indexes"].as_array().map_or(&[][..], Vec::as_slice);
-        if indexes.iter().any(is_of_another_library) {
-            return Err(misconfigured(format!(
-                "the collection {:?} has a unique index on `name`, as that of the Python library of the same name; use another one for locks",
-                options.collection
-            )));
-        }
-        if indexes.iter().any(is_purging) {
-            return Ok(());
-        }
-    }
-    let body = json!({ "type": "ttl", "fields": ["purgeAt"], "expireAfter": 0, "name": "shylock_purge" });
-    match session.post(&path, &body).await {
-        Ok(_) => Ok(()),
-        Err(failure) if failure.is(BAD_PARAMETER) => Err(misconfigured(format!(
-            "the collection {:?} has another TTL index, which would delete locks that are held; use another collection for locks",
-            options.collection
-        ))),
-        Err(failure) if failure.kind() == BackendErrorKind::Denied => {
-            warn!(
-                collection = options.collection,
-                %failure,
-                "records of unused locks stay for ever; create a TTL index on `purgeAt` with expireAfter 0"
+/// Whether the server accepts the text of a query. A server that does not tell is asked by the first use of the query.
+async fn check_query(
+    session: &Session,
+    (name, query): &(&'static str, Query),
+    version: &str,
+) -> Result<(), BackendError> {
+    match session.post("_api/query", &json!({ "query": query.text })).await {
+        Err(failure) if failure.is_invalid_query() => {
+            let message = format!(
+                "ArangoDB {version} does not accept the query {name:?} of shylock-arango {}; use ArangoDB 3.10 to 3.12, and report this otherwise [{failure}]",
+                env!("CARGO_PKG_VERSION")
             );
-            Ok(())
+            Err(BackendError::new(BackendErrorKind::Broken, message).with_source(failure))
         }
-        Err(failure) => Err(failure.into_error(&format!("create the index of {:?}", options.collection))),
+        Err(failure) if failure.is_passing() => Err(failure.into_error(&format!("check the query {name:?}"))),
+        _ => Ok(()),
     }
 }
 
-fn is_purging(index: &Value) -> bool {
-    index["type"] == "ttl"
-        && index["fields"] == json!(["purgeAt"])
-        && index["expireAfter"].as_f64() == Some(0.0)
+/// Renews nothing: the server checks the rights of the user as for any other write.
+async fn check_rights(session: &Session, options: &ArangoOptions) -> Result<(), BackendError> {
+    match session.query(&query::renew(options, &[])).await {
+        Ok(_) => Ok(()),
+        Err(failure) if failure.is(READ_ONLY) => Err(read_only(session, options, failure).await),
+        Err(failure) => Err(failure.into_error(&format!("use the collection {:?}", options.collection))),
+    }
 }
 
-fn is_of_another_library(index: &Value) -> bool {
-    index["unique"] == true && index["fields"] == json!(["name"])
+/// Finds out which of the two causes of 1004 it is.
+async fn read_only(session: &Session, options: &ArangoOptions, failure: Failure) -> BackendError {
+    let mode = session.get("_admin/server/mode").await.ok().map(|mut answer| answer["mode"].take());
+    let grant = format!("grant the user read and write access to the collection {:?}", options.collection);
+    let switch = "wait until the server accepts writes, or switch it back with `PUT /_admin/server/mode`";
+    let (kind, message) = match mode.as_ref().and_then(Value::as_str) {
+        Some("readonly") => {
+            let message = format!("the ArangoDB server is read-only; {switch} [{failure}]");
+            (BackendErrorKind::Throttled { retry_after: None }, message)
+        }
+        Some(_) => {
+            (BackendErrorKind::Denied, format!("the user lacks the right to write; {grant} [{failure}]"))
+        }
+        None => {
+            let message = format!(
+                "the user lacks the right to write, or the ArangoDB server is read-only; {grant}, or {switch} [{failure}]"
+            );
+            (BackendErrorKind::Denied, message)
+        }
+    };
+    BackendError::new(kind, message).with_source(failure)
 }
 
 fn misconfigured(message: String) -> BackendError {

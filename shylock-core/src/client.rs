@@ -59,6 +59,7 @@ pub(crate) struct Client {
     /// A fork of this process shares its connections and must not use them.
     process: u32,
     /// Ends when everything above is gone.
+    #[cfg_attr(not(feature = "blocking"), allow(dead_code, reason = "it is there to be dropped"))]
     pub(crate) thread: Option<BackgroundThread>,
 }
 

@@ -105,9 +105,9 @@ fn url_from(said: impl Read) -> Result<String, String> {
     Err("its keeper ended without a word".to_owned())
 }
 
-/// What the keeper does. There is nothing to do in a process that is not one.
-pub fn keep() {
-    let Some(image) = variable(KEEP) else { return };
+/// What the keeper does. A process that is not one does nothing. Answers whether this process was a keeper.
+pub fn keep() -> bool {
+    let Some(image) = variable(KEEP) else { return false };
     match start(&image) {
         Ok((container, url)) => {
             say(STARTED, &url);
@@ -116,6 +116,7 @@ pub fn keep() {
         }
         Err(reason) => say(FAILED, &reason.replace('\n', " ")),
     }
+    true
 }
 
 /// Nobody may listen any more, which must not keep the container from being removed.

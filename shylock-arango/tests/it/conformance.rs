@@ -1,4 +1,4 @@
-//! The suite that every backend runs.
+//! The suite that every backend runs: on the server of the tests, and on a cluster.
 
 use std::time::Duration;
 
@@ -24,3 +24,9 @@ impl Harness for TestDatabase {
 }
 
 shylock_core::conformance_suite!(TestDatabase::new);
+
+mod cluster {
+    use crate::support::TestDatabase;
+
+    shylock_core::conformance_suite!(TestDatabase::cluster);
+}

@@ -63,9 +63,6 @@ async fn a_user_without_rights_is_denied() {
     let url = format!("arangodb://joe:s3cret@{}", emulator.address());
     ArangoBackend::connect(&format!("{url}/of_joe")).await.expect("a database of his own");
     refused(&format!("{url}/{}", database.database.name()), BackendErrorKind::Denied, &["rights"]).await;
-    // Who may read only is told at once, not when the first lock is acquired.
-    emulator.inject(Fault::error(403, 11).when_body_contains("UPDATE").until_cleared());
-    refused(&format!("{url}/of_joe"), BackendErrorKind::Denied, &["rights", "403"]).await;
 }
 
 async fn arangors_session(url: &str, password: &str) -> GenericConnection<ArangoClient> {
@@ -136,6 +133,36 @@ async fn a_server_that_is_too_old_is_refused() {
         let made = ArangoBackend::connect(&database.url()).await;
         assert_eq!(made.is_ok(), fits, "{version}: {made:?}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_way_into_a_cluster_is_refused() {
+    for role in ["PRIMARY", "AGENT"] {
+        let database = TestDatabase::emulated(&Config::new().role(Some(role))).await;
+        refused(&database.url(), BackendErrorKind::Misconfigured, &[role, "coordinator"]).await;
+    }
+    let database = TestDatabase::emulated(&Config::new()).await;
+    let pair = Fault::plain_text(200, r#"{"role":"SINGLE","mode":"resilient"}"#);
+    database.emulator().inject(pair.on_path("/_admin/server/role"));
+    refused(&database.url(), BackendErrorKind::Misconfigured, &["active failover", "cluster"]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_accept_a_query_is_refused_when_it_is_opened() {
+    let database = TestDatabase::emulated(&Config::new().version("3.13.0")).await;
+    let asked = || Fault::error(400, 1501).on_path("/_api/query");
+    for (part, name) in
+        [("onlyIfGranted", "join"), ("INSERT", "create"), ("@records", "renew"), ("SORT", "list")]
+    {
+        database.emulator().inject(asked().when_body_contains(part));
+        refused(&database.url(), BackendErrorKind::Broken, &[name, "3.13.0", "1501", "does not accept"])
+            .await;
+    }
+    // A server that does not tell is no obstacle, and one that is busy is asked again later.
+    database.emulator().inject(Fault::error(404, 404).on_path("/_api/query").times(9));
+    ArangoBackend::connect(&database.url()).await.expect("a backend");
+    database.emulator().inject(Fault::error(503, 21_003).on_path("/_api/query"));
+    refused(&database.url(), BackendErrorKind::Throttled { retry_after: None }, &["check the query"]).await;
 }
 
 #[tokio::test]

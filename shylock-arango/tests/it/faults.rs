@@ -41,6 +41,9 @@ fn passing() -> Vec<(&'static str, Fault)> {
         ("leader resigned", 421, 1491),
         ("cluster timeout", 500, 1457),
         ("contradiction", 500, 1467),
+        ("a part of the query is gone", 404, 1591),
+        ("agency", 409, 1447),
+        ("a follower refuses", 406, 1490),
         ("internal", 500, 4),
         ("cancelled", 410, 21),
         ("killed", 410, 1500),
@@ -78,7 +81,7 @@ fn lasting() -> [(&'static str, Fault, ErrorKind); 3] {
 async fn manager(database: &TestDatabase, give_up_after: Duration) -> LockManager {
     let options = ArangoOptions::new().request_timeout(LIMIT);
     let backend = ArangoBackend::connect_with_options(&database.url(), options).await.expect("a backend");
-    let retry = RetryPolicy::default().give_up_after(give_up_after).attempt_timeout(LIMIT * 2);
+    let retry = RetryPolicy::default().max_elapsed(give_up_after).attempt_timeout(LIMIT * 2);
     LockManager::builder(backend).ttl(TTL).retry(retry).build().expect("settings")
 }
 
@@ -181,22 +184,48 @@ async fn a_server_that_is_down_loses_the_guard_in_time_and_says_so() {
 
 #[tokio::test]
 async fn guards_exclude_each_other_in_a_storm_of_faults() {
-    let database = TestDatabase::emulated(&Config::new().commit_delay(Duration::from_millis(1))).await;
+    storm(Config::new(), rarely(passing()), 150).await;
+}
+
+#[tokio::test]
+async fn guards_exclude_each_other_in_a_cluster_that_forgets_to_commit() {
+    let uncommitted = crate::cluster::uncommitted().into_iter().map(|(_, fault, _)| (fault, 0.1));
+    storm(Config::new().cluster(), uncommitted.chain(rarely(passing())).collect(), 60).await;
+}
+
+fn rarely(faults: Vec<(&'static str, Fault)>) -> Vec<(Fault, f64)> {
+    faults.into_iter().map(|(_, fault)| (fault, 0.02)).collect()
+}
+
+/// Faults with their probabilities, while some wait for the lock and others only try.
+async fn storm(config: Config, faults: Vec<(Fault, f64)>, wanted: usize) {
+    let database = TestDatabase::emulated(&config.commit_delay(Duration::from_millis(1))).await;
     let mut managers = Vec::new();
     for _ in 0..4 {
         managers.push(manager(&database, PATIENT).await);
     }
-    for (seed, (_, fault)) in (0..).zip(passing()) {
-        database.emulator().inject(fault.with_probability(0.02, seed));
+    for (seed, (fault, chance)) in (0..).zip(faults) {
+        database.emulator().inject(fault.with_probability(chance, seed));
     }
     let (busy, grants) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let last = Arc::new(std::sync::Mutex::new(None));
     let mut crowd = tokio::task::JoinSet::new();
-    for locks in managers.iter().flat_map(|locks| [locks.clone(), locks.clone()]) {
+    let users = managers.iter().zip([false, true, false, true]);
+    let users = users.flat_map(|(locks, tries)| [(locks.clone(), tries), (locks.clone(), tries)]);
+    for (locks, tries) in users {
         let (busy, grants, last) = (busy.clone(), grants.clone(), last.clone());
         crowd.spawn(async move {
-            while grants.load(Ordering::SeqCst) < 150 {
-                let Ok(guard) = locks.lock("lock").acquire().await else { continue };
+            while grants.load(Ordering::SeqCst) < wanted {
+                let guard = if tries {
+                    // Each attempt makes a claim of its own, which is granted at once or not at all.
+                    locks.lock("lock").try_acquire().await
+                } else {
+                    locks.lock("lock").acquire().await.map(Some)
+                };
+                let Ok(Some(guard)) = guard else {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    continue;
+                };
                 assert!(!busy.swap(true, Ordering::SeqCst), "two guards at once");
                 let before = last.lock().expect("no panic").replace(guard.fencing_token());
                 assert!(before < Some(guard.fencing_token()), "tokens grow");

@@ -29,7 +29,7 @@ async fn hostile_names_are_locks_of_their_own_and_come_back_as_they_were() {
         assert_eq!(backend.queue(&lock(name)).await.expect("a queue").claims.len(), 1, "{name:?}");
     }
     names.sort_unstable();
-    let page = ListPage { prefix: String::new(), after: None, limit: 1_000 };
+    let page = ListPage::new("", 1_000);
     let listed = backend.list(&page).await.expect("names");
     assert_eq!(listed.iter().map(LockName::as_str).collect::<Vec<_>>(), names, "in the order of their bytes");
     database.close().await;
@@ -60,7 +60,7 @@ async fn a_list_longer_than_one_batch_of_the_server_is_whole() {
                   INSERT MERGE(UNSET(d, '_key', '_id', '_rev'), { name: CONCAT('name ', RIGHT(10000 + n, 4)) })
                   INTO @@locks";
     database.query(copies, &[]).await;
-    let page = ListPage { prefix: "name ".into(), after: None, limit: 1_400 };
+    let page = ListPage::new("name ", 1_400);
     let listed = backend.list(&page).await.expect("names");
     let expected: Vec<String> = (0..1_400).map(|n| format!("name {n:04}")).collect();
     assert_eq!(listed.iter().map(LockName::as_str).collect::<Vec<_>>(), expected);

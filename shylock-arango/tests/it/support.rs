@@ -6,7 +6,9 @@ use arangors::{Database, GenericConnection};
 use serde_json::Value;
 use shylock_arango::{ArangoBackend, ArangoClient};
 use shylock_arango_emulator::{Config, Emulator};
-use shylock_core::{Backend, ClaimId, JoinRequest, LockName, Mode, Owner, Snapshot, conformance};
+use shylock_core::{
+    Backend, BackendError, ClaimId, JoinRequest, LockName, Mode, Owner, Snapshot, conformance,
+};
 use shylock_testing::{arango, say_once, variable};
 use url::Url;
 
@@ -53,6 +55,11 @@ impl TestDatabase {
         Self::on(Url::parse(&server).expect("a URL"), Some(emulator)).await
     }
 
+    /// On an emulated cluster.
+    pub(crate) async fn cluster() -> Self {
+        Self::emulated(&Config::new().cluster()).await
+    }
+
     async fn on(server: Url, emulator: Option<Emulator>) -> Self {
         let http = format!("http://{}:{}", server.host_str().expect("a host"), server.port().unwrap_or(8529));
         let (user, password) = (server.username(), server.password().unwrap_or_default());
@@ -82,7 +89,14 @@ impl TestDatabase {
         if text.contains("@@locks") {
             binds.insert("@locks", "shylock_locks".into());
         }
-        self.database.aql_bind_vars(text, binds).await.expect("an answer")
+        // In a cluster the leader may be away for a moment.
+        let start = Instant::now();
+        loop {
+            match self.database.aql_bind_vars(text, binds.clone()).await {
+                Ok(rows) => return rows,
+                Err(error) => assert!(start.elapsed() < Duration::from_secs(20), "{error}"),
+            }
+        }
     }
 
     /// Removes the database after a test that went well.
@@ -96,18 +110,30 @@ pub(crate) fn lock(name: &str) -> LockName {
 }
 
 pub(crate) fn exclusive(name: &str, claim: ClaimId) -> JoinRequest {
-    JoinRequest {
-        lock: lock(name),
-        claim,
-        mode: Mode::Exclusive,
-        ttl: LONG,
-        owner: Owner::new("host", 1, None),
-        only_if_granted: false,
-    }
+    JoinRequest::new(lock(name), claim, Mode::Exclusive, LONG, Owner::new("host", 1, None))
 }
 
 pub(crate) async fn join(backend: &ArangoBackend, name: &str, claim: ClaimId) -> Snapshot {
-    backend.join(&exclusive(name, claim)).await.expect("joined")
+    persist!(backend.join(&exclusive(name, claim)))
+}
+
+/// Repeats a step while its error may pass, as the core does.
+macro_rules! persist {
+    ($step:expr) => {{
+        let start = std::time::Instant::now();
+        loop {
+            match $step.await {
+                Ok(answer) => break answer,
+                Err(error) => $crate::support::wait_after(&error, start).await,
+            }
+        }
+    }};
+}
+pub(crate) use persist;
+
+pub(crate) async fn wait_after(error: &BackendError, start: Instant) {
+    assert!(error.is_retryable() && start.elapsed() < Duration::from_secs(60), "{error}");
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(1..10))).await;
 }
 
 /// Waits until something is so.

@@ -1,6 +1,6 @@
 //! Who may talk to the server: users, passwords, tokens.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,9 +23,36 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 #[derive(Debug)]
 struct User {
     password: String,
-    active: bool,
-    /// `None`: all of them.
-    databases: Option<BTreeSet<String>>,
+    /// `None`: everything.
+    rights: Option<BTreeMap<String, Rights>>,
+}
+
+/// What a user may do with something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// Nothing.
+    None,
+    /// Look at it.
+    ReadOnly,
+    /// Change it.
+    ReadWrite,
+}
+
+/// What a user may do in a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// With the database: to make collections needs [`Access::ReadWrite`].
+    pub database: Access,
+    /// With each collection in it.
+    pub collections: Access,
+}
+
+impl Rights {
+    /// Everything.
+    pub const ALL: Self = Self { database: Access::ReadWrite, collections: Access::ReadWrite };
+    /// Looking at everything.
+    pub const READ_ONLY: Self = Self { database: Access::ReadOnly, collections: Access::ReadOnly };
+    const NONE: Self = Self { database: Access::None, collections: Access::None };
 }
 
 /// The users of one server, and the secret of its tokens.
@@ -39,7 +66,7 @@ pub(crate) struct Auth {
 
 impl Auth {
     pub(crate) fn new(enabled: bool, user: &str, password: &str, lifetime: Duration) -> Self {
-        let root = User { password: password.to_owned(), active: true, databases: None };
+        let root = User { password: password.to_owned(), rights: None };
         Self {
             enabled,
             lifetime,
@@ -57,29 +84,52 @@ impl Auth {
         *self.secret.lock().unwrap_or_else(PoisonError::into_inner) = random_secret();
     }
 
-    /// Adds a user who may use one database; a known user gets that database on top.
-    pub(crate) fn add_user(&self, name: &str, password: &str, active: bool, database: &str) {
+    /// Adds a user who may do nothing yet, unless there is one of that name.
+    pub(crate) fn create_user(&self, name: &str, password: &str) {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let user = users.entry(name.to_owned()).or_insert_with(|| User {
-            password: password.to_owned(),
-            active,
-            databases: Some(BTreeSet::new()),
-        });
-        if let Some(databases) = &mut user.databases {
-            databases.insert(database.to_owned());
+        let user = User { password: password.to_owned(), rights: Some(BTreeMap::new()) };
+        users.entry(name.to_owned()).or_insert(user);
+    }
+
+    pub(crate) fn remove_user(&self, name: &str) {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// Gives a user these rights in a database.
+    pub(crate) fn grant(&self, name: &str, database: &str, rights: Rights) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = users.get_mut(name).and_then(|user| user.rights.as_mut()) {
+            held.insert(database.to_owned(), rights);
         }
+    }
+
+    /// Adds a user with rights in one database; a known user gets those on top.
+    pub(crate) fn add_user(&self, name: &str, password: &str, database: &str, rights: Rights) {
+        self.create_user(name, password);
+        self.grant(name, database, rights);
     }
 
     fn knows(&self, name: &str, password: &str) -> bool {
         let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.get(name).is_some_and(|user| user.active && user.password == password)
+        users.get(name).is_some_and(|user| user.password == password)
+    }
+
+    /// What a user may do in a database.
+    pub(crate) fn rights(&self, name: &str, database: &str) -> Rights {
+        if !self.enabled {
+            return Rights::ALL;
+        }
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        match users.get(name).map(|user| &user.rights) {
+            None => Rights::NONE,
+            Some(None) => Rights::ALL,
+            Some(Some(rights)) => rights.get(database).copied().unwrap_or(Rights::NONE),
+        }
     }
 
     /// Whether a user may use a database.
     pub(crate) fn may_use(&self, name: &str, database: &str) -> bool {
-        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let granted = |user: &User| user.databases.as_ref().is_none_or(|granted| granted.contains(database));
-        !self.enabled || users.get(name).is_some_and(granted)
+        self.rights(name, database).database > Access::None
     }
 
     /// A token for a user who knows the password.

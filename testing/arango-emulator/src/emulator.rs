@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 
+use crate::auth::Rights;
 use crate::config::Config;
 use crate::faults::{Fault, FaultId};
 use crate::http;
@@ -115,12 +116,22 @@ impl Emulator {
         self.state.clock.now_ms()
     }
 
-    /// Makes queries wait between their evaluation and their commit, so that concurrent ones conflict.
+    /// Adds a user, or gives a known one further rights: those to a database, and those to the collections in it.
+    pub fn add_user(&self, name: &str, password: &str, database: &str, rights: Rights) {
+        self.state.auth.add_user(name, password, database, rights);
+    }
+
+    /// Makes the whole server read-only, or ends that.
+    pub fn set_read_only(&self, read_only: bool) {
+        self.state.set_read_only(read_only);
+    }
+
+    /// Makes queries wait between their write and their commit, so that concurrent ones conflict.
     pub fn set_commit_delay(&self, delay: Duration) {
         self.state.set_commit_delay(delay);
     }
 
-    /// Makes the next `queries` queries that write wait for each other between their evaluation and their commit: none
+    /// Makes the next `queries` queries that write wait for each other after their evaluation: none
     /// commits before all have read, so those that write the same document do conflict, whatever the timing.
     pub fn meet_before_commit(&self, queries: usize) {
         self.state.plan_meeting(queries);

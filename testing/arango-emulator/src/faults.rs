@@ -16,7 +16,7 @@ pub struct Fault {
     after_commit: bool,
     path: String,
     method: Option<String>,
-    body_part: Option<String>,
+    body_parts: Vec<String>,
     chance: Option<(f64, u64)>,
     left: Option<u64>,
 }
@@ -28,7 +28,29 @@ pub(crate) enum Effect {
     Raw { status: u16, content_type: Option<&'static str>, body: String },
     Delay(Duration),
     Cut,
+    Query(Mishap),
+}
+
+/// What goes wrong inside of one query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mishap {
+    /// Another writer comes in between.
     Conflict,
+    /// In a cluster: the rows are answered, whatever became of the commit.
+    Finish(Finish),
+}
+
+/// How the end of a query goes wrong in a cluster: the request with which the coordinator makes a DB-Server commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Finish {
+    /// Whether the DB-Server committed.
+    pub(crate) committed: bool,
+    /// Whether its answer, which has the numbers of the writes, reached the coordinator.
+    pub(crate) answered: bool,
+    /// How long the coordinator waits for it.
+    pub(crate) hangs: Duration,
+    /// For how long the leader of the collection is away afterwards.
+    pub(crate) away: Duration,
 }
 
 /// Names an injected fault.
@@ -42,7 +64,7 @@ impl Fault {
             after_commit: false,
             path: "/_api".to_owned(),
             method: None,
-            body_part: None,
+            body_parts: Vec::new(),
             chance: None,
             left: Some(1),
         }
@@ -82,7 +104,53 @@ impl Fault {
 
     /// A query is evaluated, then loses to another writer (409/1200) at its commit, if it wrote anything.
     pub fn conflict_after_evaluation() -> Self {
-        Self::new(Effect::Conflict).on_path("/_api/cursor")
+        Self::new(Effect::Query(Mishap::Conflict)).on_path("/_api/cursor")
+    }
+
+    /// In a cluster: a query that writes is answered with its rows, but the request that makes the DB-Server commit got
+    /// lost. Nothing is written, and `writesExecuted` is 0.
+    pub fn finish_lost() -> Self {
+        Self::finish(false, false)
+    }
+
+    /// In a cluster: a query that writes is answered with its rows and their number in `writesExecuted`, but the
+    /// DB-Server failed to commit. Nothing is written.
+    pub fn commit_failed() -> Self {
+        Self::finish(false, true)
+    }
+
+    /// In a cluster: the DB-Server committed, but its answer got lost. `writesExecuted` is 0.
+    pub fn finish_answer_lost() -> Self {
+        Self::finish(true, false)
+    }
+
+    /// In a cluster: the DB-Server dies between the write and the commit. The query is answered with its rows; for
+    /// `time` every other query on the data is answered with 503/1478, until another server leads.
+    pub fn server_dies_before_commit(time: Duration) -> Self {
+        Self::with_finish(|finish| finish.away = time)
+    }
+
+    /// In a cluster: the coordinator waits for the DB-Server's answer for `time`, then gives up and answers the rows.
+    /// Whether the DB-Server committed shows `committed`.
+    pub fn finish_hangs(time: Duration, committed: bool) -> Self {
+        Self::with_finish(|finish| {
+            finish.hangs = time;
+            finish.committed = committed;
+        })
+    }
+
+    fn finish(committed: bool, answered: bool) -> Self {
+        Self::with_finish(|finish| {
+            finish.committed = committed;
+            finish.answered = answered;
+        })
+    }
+
+    fn with_finish(change: impl FnOnce(&mut Finish)) -> Self {
+        let mut finish =
+            Finish { committed: false, answered: false, hangs: Duration::ZERO, away: Duration::ZERO };
+        change(&mut finish);
+        Self::new(Effect::Query(Mishap::Finish(finish))).on_path("/_api/cursor")
     }
 
     /// The request is applied first; what goes wrong is only the answer.
@@ -106,10 +174,10 @@ impl Fault {
         self
     }
 
-    /// Only requests whose body contains that text.
+    /// Only requests whose body contains that text, and those of earlier calls.
     #[must_use]
     pub fn when_body_contains(mut self, text: impl Into<String>) -> Self {
-        self.body_part = Some(text.into());
+        self.body_parts.push(text.into());
         self
     }
 
@@ -140,7 +208,7 @@ impl Fault {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || self.path == "/");
         below
             && self.method.as_deref().is_none_or(|wanted| wanted == method)
-            && self.body_part.as_deref().is_none_or(|part| contains(body, part.as_bytes()))
+            && self.body_parts.iter().all(|part| contains(body, part.as_bytes()))
     }
 }
 
@@ -197,11 +265,31 @@ impl Faults {
         injected.iter().find(|entry| entry.id == id).map_or(0, |entry| entry.fired)
     }
 
-    /// What happens to this request, if anything.
+    /// What happens to this request as a whole, if anything.
     pub(crate) fn strike(&self, method: &str, path: &str, body: &[u8]) -> Option<Strike> {
+        self.next(method, path, body, |effect| !matches!(effect, Effect::Query(_)))
+    }
+
+    /// What happens inside of the query of this request, if anything. In a cluster more can go wrong.
+    pub(crate) fn mishap(&self, body: &[u8], wanted: impl Fn(Mishap) -> bool) -> Option<Mishap> {
+        let of_query = |effect: &Effect| matches!(effect, Effect::Query(mishap) if wanted(*mishap));
+        match self.next("POST", "/_api/cursor", body, of_query)?.effect {
+            Effect::Query(mishap) => Some(mishap),
+            _ => None,
+        }
+    }
+
+    fn next(
+        &self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+        wanted: impl Fn(&Effect) -> bool,
+    ) -> Option<Strike> {
         let mut injected = self.injected.lock().unwrap_or_else(PoisonError::into_inner);
         for entry in injected.iter_mut() {
-            if entry.fault.left == Some(0) || !entry.fault.matches(method, path, body) {
+            let due = entry.fault.left != Some(0) && wanted(&entry.fault.effect);
+            if !due || !entry.fault.matches(method, path, body) {
                 continue;
             }
             if entry.fault.chance.is_some_and(|(chance, _)| entry.random.f64() >= chance) {

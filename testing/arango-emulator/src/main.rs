@@ -7,7 +7,7 @@ use std::time::Duration;
 use shylock_arango_emulator::{Config, Emulator};
 
 const USAGE: &str = "usage: shylock-arango-emulator [--host ADDRESS] [--port N] [--user NAME] [--password WORD] \
-                     [--no-auth] [--token-lifetime SECONDS] [--ttl-interval SECONDS]";
+                     [--no-auth] [--cluster] [--token-lifetime SECONDS] [--ttl-interval SECONDS]";
 
 /// Holds the password, as for the image of a real server.
 const PASSWORD: &str = "ARANGO_ROOT_PASSWORD";
@@ -44,6 +44,10 @@ fn config(mut arguments: impl Iterator<Item = String>) -> Result<Config, String>
     while let Some(argument) = arguments.next() {
         if argument == "--no-auth" {
             config.authentication = false;
+            continue;
+        }
+        if argument == "--cluster" {
+            config = config.cluster();
             continue;
         }
         let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;

@@ -1,14 +1,15 @@
 //! What all requests to one server share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Barrier;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Behaviour, Config};
 use crate::counters::Counters;
 use crate::cursors::Cursors;
 use crate::faults::Faults;
@@ -21,6 +22,25 @@ struct Meeting {
     missing: usize,
 }
 
+/// A database, a collection and a key.
+pub(crate) type LockedKey = (String, String, String);
+
+/// Keys that a query has locked, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct KeyLocks {
+    state: Arc<State>,
+    keys: Vec<LockedKey>,
+}
+
+impl Drop for KeyLocks {
+    fn drop(&mut self) {
+        let mut locked = self.state.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in &self.keys {
+            locked.remove(key);
+        }
+    }
+}
+
 /// One server. It outlives its restarts.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -29,6 +49,12 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
     pub(crate) ttl_interval: Duration,
+    pub(crate) behaviour: Behaviour,
+    read_only: AtomicBool,
+    /// Until when the leader of the data is away.
+    away: Mutex<Option<Instant>>,
+    /// The keys that queries have locked and not yet committed.
+    locked: Mutex<BTreeSet<LockedKey>>,
     commit_delay_micros: AtomicU64,
     meeting: Mutex<Option<Meeting>>,
     store: Mutex<Store>,
@@ -43,6 +69,10 @@ impl State {
             faults: Faults::default(),
             counters: Counters::default(),
             ttl_interval: config.ttl_interval,
+            behaviour: config.behaviour.clone(),
+            read_only: AtomicBool::new(false),
+            away: Mutex::default(),
+            locked: Mutex::default(),
             commit_delay_micros: AtomicU64::new(0),
             meeting: Mutex::default(),
             store: Mutex::new(Store::new()),
@@ -68,6 +98,36 @@ impl State {
     pub(crate) fn set_commit_delay(&self, delay: Duration) {
         self.commit_delay_micros
             .store(u64::try_from(delay.as_micros()).unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_read_only(&self, read_only: bool) {
+        self.read_only.store(read_only, Ordering::SeqCst);
+    }
+
+    /// Takes the leader of the data away for so long.
+    pub(crate) fn lose_leader(&self, time: Duration) {
+        *self.away.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
+    }
+
+    /// Whether the data have a leader just now.
+    pub(crate) fn has_leader(&self) -> bool {
+        let away = *self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        away.is_none_or(|until| until <= Instant::now())
+    }
+
+    /// Locks all of these keys, or none; then it answers one that somebody else has.
+    pub(crate) fn lock_keys(self: &Arc<Self>, keys: Vec<LockedKey>) -> Result<KeyLocks, LockedKey> {
+        let mut locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(taken) = keys.iter().find(|key| locked.contains(*key)) {
+            return Err(taken.clone());
+        }
+        locked.extend(keys.iter().cloned());
+        drop(locked);
+        Ok(KeyLocks { state: Arc::clone(self), keys })
     }
 
     /// Makes the next so many queries that write wait for each other before they commit.

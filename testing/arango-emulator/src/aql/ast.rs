@@ -20,14 +20,7 @@ pub(crate) struct Query {
 #[derive(Debug, Default)]
 pub(crate) struct Collections {
     pub(crate) read: Vec<String>,
-    pub(crate) written: Vec<Target>,
-}
-
-/// A collection that a query writes to.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) name: String,
-    pub(crate) exclusive: bool,
+    pub(crate) written: Vec<String>,
 }
 
 /// The clauses of a query or of a subquery, in order.
@@ -44,9 +37,8 @@ pub(crate) enum Clause {
     Let(Name, Expr),
     Sort(Vec<SortKey>),
     Limit { offset: Expr, count: Expr },
-    Collect(Box<Collect>),
     Modify(Box<Modify>),
-    Return { value: Expr, distinct: bool },
+    Return(Expr),
 }
 
 /// One criterion of SORT.
@@ -54,32 +46,6 @@ pub(crate) enum Clause {
 pub(crate) struct SortKey {
     pub(crate) value: Expr,
     pub(crate) descending: bool,
-}
-
-/// COLLECT.
-#[derive(Debug, Default)]
-pub(crate) struct Collect {
-    pub(crate) groups: Vec<(Name, Expr)>,
-    pub(crate) aggregates: Vec<Aggregate>,
-    pub(crate) into: Option<Into>,
-    pub(crate) count: Option<Name>,
-}
-
-/// `name = FUNCTION(value)` of COLLECT .. AGGREGATE.
-#[derive(Debug)]
-pub(crate) struct Aggregate {
-    pub(crate) name: Name,
-    pub(crate) function: String,
-    pub(crate) value: Expr,
-}
-
-/// COLLECT .. INTO.
-#[derive(Debug)]
-pub(crate) struct Into {
-    pub(crate) name: Name,
-    /// What is kept of each member; without it, `keep`.
-    pub(crate) value: Option<Expr>,
-    pub(crate) keep: Vec<Name>,
 }
 
 /// A clause that writes.
@@ -106,19 +72,6 @@ pub(crate) enum Operation {
         body: Option<Expr>,
     },
     Remove(Expr),
-    Upsert {
-        search: Search,
-        insert: Expr,
-        change: Expr,
-        replace: bool,
-    },
-}
-
-/// How UPSERT finds its document.
-#[derive(Debug)]
-pub(crate) enum Search {
-    Example(Expr),
-    Filter(Expr),
 }
 
 /// An expression.
@@ -135,8 +88,6 @@ pub(crate) enum Expr {
     Negative(Box<Self>),
     Positive(Box<Self>),
     Binary(Binary, Box<Self>, Box<Self>),
-    /// `array ALL == value`
-    Quantified(Quantifier, Binary, Box<Self>, Box<Self>),
     And(Box<Self>, Box<Self>),
     Or(Box<Self>, Box<Self>),
     /// Without the middle, `a ?: b`.
@@ -147,30 +98,15 @@ pub(crate) enum Expr {
     Expansion(Box<Expansion>),
 }
 
-/// `base[* FILTER .. LIMIT .. RETURN ..]tail`, and `base[? .. FILTER ..]`.
+/// `base[* FILTER .. LIMIT .. RETURN ..]tail`
 #[derive(Debug, Clone)]
 pub(crate) struct Expansion {
     pub(crate) base: Expr,
-    /// How many levels of arrays are flattened first.
-    pub(crate) flatten: usize,
     pub(crate) filter: Option<Expr>,
     pub(crate) limit: Option<(Expr, Expr)>,
     pub(crate) project: Option<Expr>,
-    /// What follows the brackets, over the variable `CURRENT` of each member.
+    /// What follows the brackets, over the variable of each member.
     pub(crate) tail: Option<Expr>,
-    /// Set for the question mark operator.
-    pub(crate) question: Option<Quantifier>,
-}
-
-/// How many members must satisfy a condition.
-#[derive(Debug, Clone)]
-pub(crate) enum Quantifier {
-    All,
-    Any,
-    None,
-    AtLeast(Box<Expr>),
-    /// A number, or a range of numbers.
-    Exactly(Box<Expr>),
 }
 
 /// The operators between two values.
@@ -184,8 +120,6 @@ pub(crate) enum Binary {
     GreaterEqual,
     In,
     NotIn,
-    Like,
-    NotLike,
     Plus,
     Minus,
     Times,

@@ -1,9 +1,6 @@
 //! Turning values into truth, numbers and text.
 
-use serde_json::{Map, Number, Value};
-
-/// Whole numbers up to this are exact in a double.
-const EXACT: f64 = 9_007_199_254_740_992.0;
+use serde_json::{Number, Value};
 
 /// `null`, `false`, `0` and `""` are false; everything else, `[]` too, is true.
 pub(crate) fn truth(value: &Value) -> bool {
@@ -16,12 +13,8 @@ pub(crate) fn truth(value: &Value) -> bool {
     }
 }
 
-/// A number as the server writes it: whole ones without a fraction, what is no number as null.
+/// A double; what is no number is null.
 pub(crate) fn number(value: f64) -> Value {
-    if value.fract() == 0.0 && value.abs() <= EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and small enough")]
-        return Value::from(value as i64);
-    }
     Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
@@ -52,28 +45,6 @@ pub(crate) fn to_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// What `TO_ARRAY` makes of a value.
-pub(crate) fn to_array(value: &Value) -> Vec<Value> {
-    match value {
-        Value::Null => Vec::new(),
-        Value::Array(members) => members.clone(),
-        Value::Object(members) => members.values().cloned().collect(),
-        other => vec![other.clone()],
-    }
-}
-
-/// Values with every whole number written as one, as the server's own format keeps them.
-pub(crate) fn normal(value: Value) -> Value {
-    match value {
-        Value::Number(ref held) if held.is_f64() => number(held.as_f64().unwrap_or(0.0)),
-        Value::Array(members) => Value::Array(members.into_iter().map(normal).collect()),
-        Value::Object(members) => Value::Object(
-            members.into_iter().map(|(name, value)| (name, normal(value))).collect::<Map<_, _>>(),
-        ),
-        other => other,
+        other => crate::numbers::to_json(other),
     }
 }

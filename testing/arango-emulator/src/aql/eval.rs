@@ -67,10 +67,6 @@ impl Runtime<'_> {
             Expr::Binary(operator, left, right) => {
                 operators::apply(self, *operator, &*self.eval(left, env)?, &*self.eval(right, env)?)
             }
-            Expr::Quantified(quantifier, operator, left, right) => {
-                let (left, right) = (self.eval(left, env)?, self.eval(right, env)?);
-                self.quantified(quantifier, *operator, &left, &right, env)
-            }
             Expr::Range(from, to) => self.range(from, to, env),
             Expr::Call(function, arguments) => (function.run)(self, &self.values(arguments, env)?),
             Expr::Subquery(block) => self.block(block, env, false).map(Value::Array),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::ast::{Block, Clause, Expr, Name, SortKey};
 use super::convert::to_integer;
 use super::env::Env;
-use super::order::{compare, equal};
+use super::order::compare;
 use super::runtime::Runtime;
 use crate::error::{ArangoError, Result};
 
@@ -25,9 +25,10 @@ impl Runtime<'_> {
                 Clause::Let(name, value) => self.bind_all(name, value, &rows)?,
                 Clause::Sort(keys) => self.sort(keys, rows)?,
                 Clause::Limit { offset, count } => self.limit(offset, count, rows, base, main)?,
-                Clause::Collect(collect) => self.collect(collect, &rows, base)?,
                 Clause::Modify(modify) => self.modify(modify, &rows)?,
-                Clause::Return { value, distinct } => return self.results(value, *distinct, &rows),
+                Clause::Return(value) => {
+                    return rows.iter().map(|row| self.value(value, row)).collect();
+                }
             };
         }
         Ok(Vec::new())
@@ -96,17 +97,6 @@ impl Runtime<'_> {
             self.count(|stats| stats.full_count = Some(all));
         }
         Ok(rows.into_iter().skip(size(offset)?).take(size(count)?).collect())
-    }
-
-    fn results(&self, value: &Expr, distinct: bool, rows: &[Env]) -> Result<Vec<Value>> {
-        let mut results = Vec::new();
-        for row in rows {
-            let value = self.value(value, row)?;
-            if !distinct || !results.iter().any(|held| equal(held, &value)) {
-                results.push(value);
-            }
-        }
-        Ok(results)
     }
 }
 

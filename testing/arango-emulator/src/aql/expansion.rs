@@ -1,4 +1,4 @@
-//! `array[* FILTER .. LIMIT .. RETURN ..]` and `array[? .. FILTER ..]`.
+//! `array[* FILTER .. LIMIT .. RETURN ..]`
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,12 +21,7 @@ impl Runtime<'_> {
             // Anything but an array is like an empty one.
             _ => Vec::new(),
         };
-        let members = flattened(members, expansion.flatten);
-        let all = members.len();
         let kept = self.kept(expansion, members, env)?;
-        if let Some(quantifier) = &expansion.question {
-            return self.enough(quantifier, kept.len(), all, env).map(Value::Bool);
-        }
         self.limited(expansion, kept, env)?
             .into_iter()
             .map(|inner| self.projected(expansion, &inner, env))
@@ -63,16 +58,4 @@ impl Runtime<'_> {
             None => Ok(value),
         }
     }
-}
-
-/// The members with that many levels of arrays among them opened.
-pub(super) fn flattened(members: Vec<Value>, levels: usize) -> Vec<Value> {
-    if levels == 0 {
-        return members;
-    }
-    let open = |member| match member {
-        Value::Array(inner) => flattened(inner, levels - 1),
-        other => vec![other],
-    };
-    members.into_iter().flat_map(open).collect()
 }

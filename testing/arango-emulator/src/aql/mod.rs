@@ -1,7 +1,6 @@
 //! AQL: read into a tree, then run on a snapshot.
 
 pub(crate) mod ast;
-mod collect;
 pub(crate) mod convert;
 mod env;
 mod eval;
@@ -9,7 +8,6 @@ mod exec;
 mod expansion;
 pub(crate) mod functions;
 mod lexer;
-mod like;
 mod lookup;
 mod modify;
 mod operators;
@@ -18,7 +16,6 @@ mod parser;
 mod runtime;
 mod token;
 
-pub(crate) use convert::normal;
 pub(crate) use parser::options::overwrite_mode;
-pub(crate) use parser::parse;
+pub(crate) use parser::{parse, parse_only};
 pub(crate) use runtime::{Limits, Outcome, Runtime, Stats};

@@ -6,7 +6,6 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::ast::Query;
-use super::convert;
 use super::env::Env;
 use crate::error::{ArangoError, Result};
 use crate::store::Transaction;
@@ -65,14 +64,12 @@ impl<'t> Runtime<'t> {
 
     /// Evaluates a query; what it writes is only collected in the transaction.
     pub(crate) fn run(self, query: &Query) -> Result<Outcome> {
-        let written = query.collections.written.iter().map(|target| &target.name);
-        for name in query.collections.read.iter().chain(written) {
+        for name in query.collections.read.iter().chain(&query.collections.written) {
             self.transaction.borrow().collection(name)?;
         }
         let rows = self
             .block(&query.block, &Env::default(), true)
             .map_err(|error| error.in_query("while executing"))?;
-        let rows: Vec<Value> = rows.into_iter().map(convert::normal).collect();
         self.check_memory(&rows)?;
         Ok(Outcome { rows, stats: self.stats.get(), warnings: self.warnings.into_inner() })
     }

@@ -17,15 +17,24 @@ use crate::store::names;
 pub(super) fn route(state: &State, request: &Request, segments: &[&str]) -> Result<Reply> {
     match (request.method.as_str(), segments) {
         ("GET", []) => list(state, request),
-        ("POST", []) => create(state, request),
+        ("POST", []) => {
+            request.may_change_database()?;
+            create(state, request)
+        }
         ("GET", [name]) => Ok(Reply::ok(200, brief(find(state, request, name)?.as_ref()))),
         ("GET", [name, what]) => {
             let reply =
                 show(find(state, request, name)?.as_ref(), what).ok_or_else(|| unknown_path(request))?;
             Ok(Reply::ok(200, reply).header("location", request.location()))
         }
-        ("PUT", [name, what]) => change(state, request, name, what),
-        ("DELETE", [name]) => drop(state, request, name),
+        ("PUT", [name, what]) => {
+            request.may_write(name)?;
+            change(state, request, name, what)
+        }
+        ("DELETE", [name]) => {
+            request.may_change_database()?;
+            drop(state, request, name)
+        }
         _ => Err(wrong_method()),
     }
 }
@@ -35,6 +44,7 @@ pub(super) fn key_generators() -> Reply {
 }
 
 fn find(state: &State, request: &Request, name: &str) -> Result<Arc<Collection>> {
+    request.may_read()?;
     state.store().snapshot(&request.database)?.collection(name).map(Arc::clone)
 }
 

@@ -17,14 +17,9 @@ use crate::state::State;
 const DEFAULT_BATCH: usize = 1000;
 const DEFAULT_TTL: f64 = 30.0;
 
-pub(super) async fn route(
-    state: &Arc<State>,
-    request: &Request,
-    segments: &[&str],
-    conflict: bool,
-) -> Result<Reply> {
+pub(super) async fn route(state: &Arc<State>, request: &Request, segments: &[&str]) -> Result<Reply> {
     match (request.method.as_str(), segments) {
-        ("POST", []) => create(state, request, conflict).await,
+        ("POST", []) => create(state, request).await,
         ("POST" | "PUT", [id]) => next(state, request, id, None),
         ("POST", [id, batch]) => next(state, request, id, Some(batch)),
         ("PUT", _) => Err(ArangoError::with(400, "expecting POST /_api/cursor/<cursor-id>")),
@@ -36,7 +31,7 @@ pub(super) async fn route(
     }
 }
 
-async fn create(state: &Arc<State>, request: &Request, conflict: bool) -> Result<Reply> {
+async fn create(state: &Arc<State>, request: &Request) -> Result<Reply> {
     if request.body.is_empty() {
         return Err(ArangoError::new(1502));
     }
@@ -44,7 +39,7 @@ async fn create(state: &Arc<State>, request: &Request, conflict: bool) -> Result
     let text = query_text(&body)?;
     let delivery = delivery(&body)?;
     let started = std::time::Instant::now();
-    let mut outcome = query::run(state, request, text, &body, conflict).await?;
+    let mut outcome = query::run(state, request, text, &body).await?;
     let extra = extra(&outcome, &body, started.elapsed());
     let id = state.store().ids.next();
     let rows = std::mem::take(&mut outcome.rows);
@@ -52,7 +47,7 @@ async fn create(state: &Arc<State>, request: &Request, conflict: bool) -> Result
     Ok(Reply::ok(201, batch))
 }
 
-fn query_text(body: &Value) -> Result<&str> {
+pub(super) fn query_text(body: &Value) -> Result<&str> {
     match body.get("query") {
         Some(Value::String(text)) if !text.is_empty() => Ok(text),
         Some(Value::String(_) | Value::Null) => Err(ArangoError::new(1502)),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::reply::Reply;
 use super::request::Request;
 use super::routes::wrong_method;
+use crate::auth::Rights;
 use crate::error::{ArangoError, Result};
 use crate::state::State;
 
@@ -60,5 +61,5 @@ fn add_user(state: &State, user: &Value, database: &str) {
     let text = |name: &str| user[name].as_str();
     let Some(name) = text("username").or_else(|| text("user")) else { return };
     let password = text("passwd").or_else(|| text("password")).unwrap_or_default();
-    state.auth.add_user(name, password, user["active"].as_bool().unwrap_or(true), database);
+    state.auth.add_user(name, password, database, Rights::ALL);
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::sync::OwnedRwLockReadGuard;
 
 use super::reply::Reply;
 use super::request::Request;
@@ -14,19 +13,14 @@ use crate::state::State;
 use crate::store::transaction::{Target, WriteOptions, Written};
 use crate::store::{Collection, Document};
 
-pub(super) async fn route(
-    state: &Arc<State>,
-    request: &Request,
-    collection: &str,
-    key: &str,
-) -> Result<Reply> {
+pub(super) fn route(state: &Arc<State>, request: &Request, collection: &str, key: &str) -> Result<Reply> {
     match request.method.as_str() {
         "GET" | "HEAD" => read(state, request, collection, key),
         "PUT" | "PATCH" => {
             let body = request.json()?;
-            write(state, request, collection, key, Some(&body)).await
+            write(state, request, collection, key, Some(&body))
         }
-        "DELETE" => write(state, request, collection, key, None).await,
+        "DELETE" => write(state, request, collection, key, None),
         _ => Err(wrong_method()),
     }
 }
@@ -45,14 +39,14 @@ fn read(state: &State, request: &Request, collection: &str, key: &str) -> Result
 }
 
 /// Updates, replaces or, without a body, removes one document.
-async fn write(
+fn write(
     state: &Arc<State>,
     request: &Request,
     collection: &str,
     key: &str,
     body: Option<&Value>,
 ) -> Result<Reply> {
-    let (held, _lock) = writable(state, request, collection).await?;
+    let held = writable(state, request, collection)?;
     let mut options = options(request);
     let in_body = body.and_then(|body| body["_rev"].as_str()).filter(|_| !options.ignore_revs);
     let rev = request.revision("if-match").or(in_body).map(str::to_owned);
@@ -78,15 +72,11 @@ async fn write(
     Ok(single(request, &held, &written))
 }
 
-/// The collection, once no query has it for itself.
-pub(super) async fn writable(
-    state: &Arc<State>,
-    request: &Request,
-    collection: &str,
-) -> Result<(Arc<Collection>, OwnedRwLockReadGuard<()>)> {
+/// A collection that is to be written to.
+pub(super) fn writable(state: &State, request: &Request, collection: &str) -> Result<Arc<Collection>> {
     let held = state.store().snapshot(&request.database)?.collection(collection).map(Arc::clone)?;
-    let lock = Arc::clone(&held.write_lock).read_owned().await;
-    Ok((held, lock))
+    request.may_write(&held.name)?;
+    Ok(held)
 }
 
 pub(super) fn options(request: &Request) -> WriteOptions {
@@ -96,8 +86,6 @@ pub(super) fn options(request: &Request) -> WriteOptions {
         keep_null: request.flag("keepNull", true),
         merge_objects: request.flag("mergeObjects", true),
         ignore_revs: request.flag("ignoreRevs", true),
-        version_attribute: request.parameter("versionAttribute").map(str::to_owned),
-        ..WriteOptions::default()
     }
 }
 

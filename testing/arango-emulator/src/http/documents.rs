@@ -1,7 +1,6 @@
 //! `/_api/document/<collection>`: new documents, and many at once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -14,10 +13,10 @@ use crate::state::State;
 use crate::store::transaction::{Target, WriteOptions, Written};
 use crate::store::{Collection, Transaction};
 
-pub(super) async fn route(state: &Arc<State>, request: &Request, segments: &[&str]) -> Result<Reply> {
+pub(super) fn route(state: &State, request: &Request, segments: &[&str]) -> Result<Reply> {
     let name = segments.first().copied().or_else(|| request.parameter("collection"));
     let name = name.ok_or_else(|| ArangoError::with(400, "collection name is missing"))?;
-    let (held, _lock) = writable(state, request, name).await?;
+    let held = writable(state, request, name)?;
     let body = request.json()?;
     match (request.method.as_str(), &body) {
         ("POST", Value::Array(bodies)) => {

@@ -31,31 +31,28 @@ pub(super) async fn handle(
 ) -> Result<Response<Full<Bytes>>, Cut> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-    let request = Request::new(&head, body);
+    let mut request = Request::new(&head, body);
     let accept = request.header("accept").map(str::to_owned);
     // A client that goes away does not stop what it asked for, so the work has a task of its own.
-    let work = tokio::spawn(async move { answer(&state, &request).await });
+    let work = tokio::spawn(async move { answer(&state, &mut request).await });
     let reply = work.await.map_err(|_| Cut)??;
     reply.into_response(accept.as_deref())
 }
 
-async fn answer(state: &Arc<State>, request: &Request) -> Result<Reply, Cut> {
+async fn answer(state: &Arc<State>, request: &mut Request) -> Result<Reply, Cut> {
     state.counters.add(&request.method, &request.path);
     let strike = state.faults.strike(&request.method, &request.path, &request.body);
-    let Some(Strike { effect, after_commit }) = strike else { return Ok(work(state, request, false).await) };
-    if let Effect::Conflict = effect {
-        return Ok(work(state, request, true).await);
-    }
+    let Some(Strike { effect, after_commit }) = strike else { return Ok(work(state, request).await) };
     if !after_commit {
         return match effect {
             Effect::Delay(time) => {
                 tokio::time::sleep(time).await;
-                Ok(work(state, request, false).await)
+                Ok(work(state, request).await)
             }
             other => faulty(other, None).await,
         };
     }
-    let reply = work(state, request, false).await;
+    let reply = work(state, request).await;
     faulty(effect, Some(reply)).await
 }
 
@@ -68,12 +65,12 @@ async fn faulty(effect: Effect, reply: Option<Reply>) -> Result<Reply, Cut> {
             tokio::time::sleep(time).await;
             reply.ok_or(Cut)
         }
-        Effect::Cut | Effect::Conflict => Err(Cut),
+        Effect::Cut | Effect::Query(_) => Err(Cut),
     }
 }
 
-async fn work(state: &Arc<State>, request: &Request, conflict: bool) -> Reply {
-    match routes::route(state, request, conflict).await {
+async fn work(state: &Arc<State>, request: &mut Request) -> Reply {
+    match routes::route(state, request).await {
         Ok(reply) => reply,
         Err(error) => refused(&error, request),
     }

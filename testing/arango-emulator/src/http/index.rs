@@ -46,6 +46,7 @@ fn list(state: &State, request: &Request) -> Result<Reply> {
 }
 
 fn create(state: &State, request: &Request) -> Result<Reply> {
+    request.may_change_database()?;
     let mut store = state.store();
     let ids = Arc::clone(&store.ids);
     let held = store.database_mut(&request.database)?.collection_mut(collection_name(request)?)?;
@@ -89,6 +90,7 @@ fn check_unique(held: &Collection, index: &Index) -> Result<()> {
 }
 
 fn remove(state: &State, request: &Request, collection: &str, id: &str) -> Result<Reply> {
+    request.may_change_database()?;
     let mut store = state.store();
     let held = store.database_mut(&request.database)?.collection_mut(collection)?;
     let index = find(held, id)?.clone();

@@ -74,7 +74,7 @@ impl Reply {
             "application/json; charset=utf-8"
         };
         let (content_type, text) = match self.body {
-            Body::Json(value) => (Some(json), value.to_string()),
+            Body::Json(value) => (Some(json), crate::numbers::to_json(&value)),
             Body::Raw { content_type, text } => (content_type, text),
         };
         let mut response = Response::builder().status(self.status).header("content-length", text.len());

@@ -8,6 +8,7 @@ use hyper::http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use crate::auth::{Access, Rights};
 use crate::error::{ArangoError, Result};
 
 /// A request.
@@ -15,6 +16,8 @@ use crate::error::{ArangoError, Result};
 pub(super) struct Request {
     pub(super) method: String,
     pub(super) database: String,
+    /// What its user may do there; everything until that is known.
+    pub(super) rights: Rights,
     /// The path without `/_db/<name>`.
     pub(super) path: String,
     /// The parts of that path, decoded.
@@ -40,6 +43,7 @@ impl Request {
             database,
             segments: path.split('/').filter(|part| !part.is_empty()).map(decode).collect(),
             path,
+            rights: Rights::ALL,
             query: query(head.uri.query().unwrap_or_default()),
             headers: head.headers.clone(),
             body,
@@ -68,11 +72,39 @@ impl Request {
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Value::Object(serde_json::Map::new()));
         }
-        serde_json::from_slice(&self.body).map(crate::aql::normal).map_err(|error| {
+        serde_json::from_slice(&self.body).map_err(|error| {
             let text = error.to_string();
             let text = if text.starts_with("key must be a string") { "Expecting '\"' or '}'" } else { &text };
             ArangoError::with(600, format!("VPackError error: {text}"))
         })
+    }
+
+    /// Whether the database may be changed.
+    pub(super) fn may_change_database(&self) -> Result<()> {
+        if self.rights.database == Access::ReadWrite {
+            Ok(())
+        } else {
+            Err(ArangoError::with_status(403, 11, "forbidden"))
+        }
+    }
+
+    /// Whether a collection may be looked at.
+    pub(super) fn may_read(&self) -> Result<()> {
+        if self.rights.collections > Access::None {
+            Ok(())
+        } else {
+            Err(ArangoError::with_status(403, 11, "forbidden"))
+        }
+    }
+
+    /// Whether a collection may be written to.
+    pub(super) fn may_write(&self, collection: &str) -> Result<()> {
+        self.may_read()?;
+        if self.rights.collections == Access::ReadWrite {
+            Ok(())
+        } else {
+            Err(ArangoError::with(1004, format!("read only: {collection} [write]")))
+        }
     }
 
     /// The path as the server repeats it in `location`.

@@ -6,16 +6,18 @@ use serde_json::json;
 
 use super::reply::Reply;
 use super::request::Request;
-use super::{admin, collection, cursor, database, document, documents, index};
+use super::{admin, collection, cursor, database, document, documents, index, query};
+use crate::auth::Access;
 use crate::error::{ArangoError, Result};
 use crate::state::State;
 
-/// Answers a request. With `conflict`, a query that writes loses at its commit.
-pub(super) async fn route(state: &Arc<State>, request: &Request, conflict: bool) -> Result<Reply> {
+/// Answers a request.
+pub(super) async fn route(state: &Arc<State>, request: &mut Request) -> Result<Reply> {
     if request.header("transfer-encoding").is_some() {
         return Err(ArangoError::with(501, "chunked requests are not supported"));
     }
-    let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
+    let segments = std::mem::take(&mut request.segments);
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     if let Some(reply) = open_route(state, request, &segments)? {
         return Ok(reply);
     }
@@ -23,13 +25,20 @@ pub(super) async fn route(state: &Arc<State>, request: &Request, conflict: bool)
     if !state.auth.may_use(&user, &request.database) {
         return Err(ArangoError::new(11));
     }
+    request.rights = state.auth.rights(&user, &request.database);
+    if state.is_read_only() {
+        request.rights.collections = request.rights.collections.min(Access::ReadOnly);
+        request.rights.database = request.rights.database.min(Access::ReadOnly);
+    }
+    let request = &*request;
     if !state.store().has_database(&request.database) {
         return Err(ArangoError::new(1228));
     }
     match segments.as_slice() {
-        ["_api", "cursor", rest @ ..] => cursor::route(state, request, rest, conflict).await,
-        ["_api", "document", rest @ ..] if rest.len() < 2 => documents::route(state, request, rest).await,
-        ["_api", "document", collection, key] => document::route(state, request, collection, key).await,
+        ["_api", "cursor", rest @ ..] => cursor::route(state, request, rest).await,
+        ["_api", "query"] if request.method == "POST" => query::parse(request),
+        ["_api", "document", rest @ ..] if rest.len() < 2 => documents::route(state, request, rest),
+        ["_api", "document", collection, key] => document::route(state, request, collection, key),
         ["_api", "collection", rest @ ..] => collection::route(state, request, rest),
         ["_api", "key-generators"] => Ok(collection::key_generators()),
         ["_api", "index", rest @ ..] => index::route(state, request, rest),
@@ -44,6 +53,9 @@ fn open_route(state: &State, request: &Request, segments: &[&str]) -> Result<Opt
         ("GET" | "HEAD", []) => Reply::raw(301, Some("text/html"), "<html><body>Moved</body></html>")
             .header("location", format!("/_db/{}/_admin/aardvark/index.html", request.database)),
         ("GET" | "HEAD", ["_admin", "aardvark", ..]) => Reply::raw(200, Some("text/html"), "<html></html>"),
+        ("GET", ["_admin", "server", "availability"]) if state.is_read_only() => {
+            return Err(ArangoError::new(503));
+        }
         ("GET", ["_admin", "server", "availability"]) => Reply::ok(200, json!({"mode": "default"})),
         ("POST", ["_open", "auth"]) if state.auth.is_enabled() => log_in(state, request)?,
         _ => return Ok(None),

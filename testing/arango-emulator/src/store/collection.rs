@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
-use tokio::sync::RwLock;
 
 use super::ids::{Ids, revision_text};
 use super::index::{Index, IndexKind};
@@ -76,8 +75,6 @@ pub(crate) struct Collection {
     pub(crate) keys: Arc<Keys>,
     pub(crate) indexes: Vec<Index>,
     pub(crate) documents: Arc<Documents>,
-    /// Writers share it; a query with `exclusive: true` has it alone.
-    pub(crate) write_lock: Arc<RwLock<()>>,
 }
 
 impl Collection {
@@ -98,7 +95,6 @@ impl Collection {
             keys: Arc::new(Keys::new(&options.key_options)),
             indexes,
             documents: Arc::default(),
-            write_lock: Arc::default(),
         }
     }
 

@@ -13,19 +13,13 @@ use crate::error::{ArangoError, Result};
 impl Store {
     /// Applies a transaction, unless something that it wrote has changed since its snapshot.
     pub(crate) fn commit(&mut self, transaction: Transaction) -> Result<()> {
-        let Transaction { database: snapshot, mut writes, .. } = transaction;
+        let Transaction { database: snapshot, writes, .. } = transaction;
         let database = self.database_mut(&snapshot.name)?;
-        for (name, writes) in &mut writes {
+        for (name, writes) in &writes {
             let current = unchanged_collection(database, &snapshot, name)?;
-            let mut lost = Vec::new();
-            for (key, write) in writes.iter() {
-                match check(&current, key, write, writes) {
-                    Ok(()) => {}
-                    Err(_) if write.ignore_errors => lost.push(key.clone()),
-                    Err(error) => return Err(error),
-                }
+            for (key, write) in writes {
+                check(&current, key, write, writes)?;
             }
-            writes.retain(|key, _| !lost.contains(key));
         }
         for (name, writes) in writes {
             let collection = database.collection_mut(&name)?;
@@ -63,4 +57,9 @@ fn check(current: &Collection, key: &str, write: &Write, all: &BTreeMap<String, 
 /// The error for a write that lost to another one.
 pub(crate) fn conflict(key: &str) -> ArangoError {
     ArangoError::with(1200, format!("write-write conflict - {}", Index::primary().place(key)))
+}
+
+/// The error for a new document whose key somebody else took.
+pub(crate) fn taken(key: &str) -> ArangoError {
+    Index::primary().violated_by(key)
 }

@@ -2,12 +2,16 @@
 
 use serde_json::{Map, Value};
 
-/// The attributes that belong to the server.
-const SYSTEM: [&str; 3] = ["_key", "_id", "_rev"];
+use super::transaction::Target;
 
-/// Whether a patch names nothing that a user may change.
-pub(crate) fn is_empty(patch: &Map<String, Value>) -> bool {
-    patch.keys().all(|name| SYSTEM.contains(&name.as_str()))
+/// Whether a patch changes nothing, so that the document keeps its revision.
+///
+/// The server merges `_key`, and `_rev` where revisions count, into the patch first, and looks at nothing but the
+/// number of attributes then: a patch of at most one is none.
+pub(crate) fn is_empty(patch: &Map<String, Value>, target: &Target, ignore_revs: bool) -> bool {
+    let given = patch.keys().filter(|name| *name != "_key" && (*name != "_rev" || !ignore_revs)).count();
+    let rev = usize::from(target.rev.is_some() && !ignore_revs && !patch.contains_key("_rev"));
+    1 + given + rev <= 1
 }
 
 /// The document with the patch applied.

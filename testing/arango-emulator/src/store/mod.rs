@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use collection::{Collection, Document};
+pub(crate) use commit::{conflict, taken};
 pub(crate) use database::Database;
 use ids::Ids;
 pub(crate) use transaction::Transaction;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::collection::{Collection, Document, Documents};
 use super::database::Database;
@@ -24,28 +24,16 @@ pub(crate) enum Overwrite {
 
 /// The options of a write.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the server's options, each by its name")]
 pub(crate) struct WriteOptions {
     pub(crate) overwrite: Overwrite,
     pub(crate) keep_null: bool,
     pub(crate) merge_objects: bool,
     pub(crate) ignore_revs: bool,
-    pub(crate) ignore_errors: bool,
-    pub(crate) exclusive: bool,
-    pub(crate) version_attribute: Option<String>,
 }
 
 impl Default for WriteOptions {
     fn default() -> Self {
-        Self {
-            overwrite: Overwrite::Conflict,
-            keep_null: true,
-            merge_objects: true,
-            ignore_revs: true,
-            ignore_errors: false,
-            exclusive: false,
-            version_attribute: None,
-        }
+        Self { overwrite: Overwrite::Conflict, keep_null: true, merge_objects: true, ignore_revs: true }
     }
 }
 
@@ -67,7 +55,8 @@ pub(crate) struct Written {
 pub(super) struct Write {
     pub(super) before: Option<Document>,
     pub(super) after: Option<Document>,
-    pub(super) ignore_errors: bool,
+    /// The key was locked, but nothing changed.
+    pub(super) only_locked: bool,
 }
 
 /// Writes on top of a snapshot.
@@ -87,13 +76,22 @@ impl Transaction {
         self.database.collection(name).map(Arc::clone)
     }
 
-    pub(crate) fn database_name(&self) -> &str {
-        &self.database.name
-    }
-
     /// Whether anything would change.
     pub(crate) fn has_writes(&self) -> bool {
-        self.writes.values().any(|writes| !writes.is_empty())
+        self.writes.values().flat_map(BTreeMap::values).any(|write| !write.only_locked)
+    }
+
+    /// The keys that it locks: those that it writes, and those that it only meant to.
+    pub(crate) fn locked_keys(&self) -> Vec<(String, String)> {
+        let keys = self.writes.iter().flat_map(|(name, writes)| writes.keys().map(move |key| (name, key)));
+        keys.map(|(name, key)| (name.clone(), key.clone())).collect()
+    }
+
+    /// Takes no lock for what does not change, as the server did before 3.11.
+    pub(crate) fn unlock_unchanged(&mut self) {
+        for writes in self.writes.values_mut() {
+            writes.retain(|_, write| !write.only_locked);
+        }
     }
 
     /// A document as this transaction sees it, its own writes included.
@@ -138,7 +136,7 @@ impl Transaction {
             None => held.keys.generate(&self.ids),
         };
         let Some(old) = self.get(&held.name, &key)? else {
-            let new = self.put(&held, &key, None, body.clone(), options)?;
+            let new = self.put(&held, &key, None, body.clone())?;
             return Ok(Written { old: None, new: Some(new) });
         };
         let target = Target { key: key.clone(), rev: None };
@@ -160,11 +158,12 @@ impl Transaction {
         let held = self.collection(collection)?;
         let patch = patch.as_object().ok_or_else(|| ArangoError::new(1227))?;
         let old = self.existing(&held, target, options)?;
-        if merge::is_empty(patch) || is_stale(&old, patch, options) {
+        if merge::is_empty(patch, target, options.ignore_revs) {
+            self.touch(&held, &target.key);
             return Ok(Written { old: Some(old.clone()), new: Some(old) });
         }
         let body = merge::patched(&old.body, patch, options.keep_null, options.merge_objects);
-        let new = self.put(&held, &target.key, Some(&old), body, options)?;
+        let new = self.put(&held, &target.key, Some(&old), body)?;
         Ok(Written { old: Some(old), new: Some(new) })
     }
 
@@ -176,12 +175,9 @@ impl Transaction {
         options: &WriteOptions,
     ) -> Result<Written> {
         let held = self.collection(collection)?;
-        let fields = body.as_object().ok_or_else(|| ArangoError::new(1227))?;
+        body.as_object().ok_or_else(|| ArangoError::new(1227))?;
         let old = self.existing(&held, target, options)?;
-        if is_stale(&old, fields, options) {
-            return Ok(Written { old: Some(old.clone()), new: Some(old) });
-        }
-        let new = self.put(&held, &target.key, Some(&old), body.clone(), options)?;
+        let new = self.put(&held, &target.key, Some(&old), body.clone())?;
         Ok(Written { old: Some(old), new: Some(new) })
     }
 
@@ -193,7 +189,7 @@ impl Transaction {
     ) -> Result<Written> {
         let held = self.collection(collection)?;
         let old = self.existing(&held, target, options)?;
-        self.record(&held, &target.key, None, options);
+        self.record(&held, &target.key, None);
         Ok(Written { old: Some(old), new: None })
     }
 
@@ -213,7 +209,6 @@ impl Transaction {
         key: &str,
         old: Option<&Document>,
         mut body: Value,
-        options: &WriteOptions,
     ) -> Result<Document> {
         // An edge keeps its ends when a replacement does not name them.
         if let (3, Some(old), Some(fields)) = (held.kind, old, body.as_object_mut()) {
@@ -223,28 +218,27 @@ impl Transaction {
         }
         unique::check(held, key, &body, &self.visible(&held.documents, &held.name))?;
         let document = Document::new(&held.name, key, body, self.ids.next_revision());
-        self.record(held, key, Some(document.clone()), options);
+        self.record(held, key, Some(document.clone()));
         Ok(document)
     }
 
-    fn record(&mut self, held: &Collection, key: &str, after: Option<Document>, options: &WriteOptions) {
+    /// Locks a key whose document does not change.
+    fn touch(&mut self, held: &Collection, key: &str) {
+        let writes = self.writes.entry(held.name.clone()).or_default();
+        let before = held.documents.get(key).cloned();
+        let after = before.clone();
+        writes.entry(key.to_owned()).or_insert(Write { before, after, only_locked: true });
+    }
+
+    fn record(&mut self, held: &Collection, key: &str, after: Option<Document>) {
         let writes = self.writes.entry(held.name.clone()).or_default();
         let before = || held.documents.get(key).cloned();
         let write = writes.entry(key.to_owned()).or_insert_with(|| Write {
             before: before(),
             after: None,
-            ignore_errors: options.ignore_errors,
+            only_locked: false,
         });
         write.after = after;
-    }
-}
-
-/// With `versionAttribute`, a write that does not raise that number is left out in silence.
-fn is_stale(old: &Document, fields: &Map<String, Value>, options: &WriteOptions) -> bool {
-    let Some(name) = &options.version_attribute else { return false };
-    let number = |value: Option<&Value>| value.and_then(Value::as_u64);
-    match (number(old.body.get(name)), number(fields.get(name))) {
-        (Some(old), Some(new)) => new <= old,
-        _ => false,
+        write.only_locked = false;
     }
 }

@@ -12,11 +12,10 @@ impl Store {
         let now = now_ms as f64 / 1000.0;
         let mut removed = 0;
         for database in self.databases.values_mut() {
-            let expired = database.collections.values().flat_map(|held| {
-                // Removing is a write: it waits for queries that hold the collection alone.
-                let expired = if held.write_lock.try_read().is_ok() { keys(held, now) } else { Vec::new() };
-                expired.into_iter().map(|key| (held.name.clone(), key))
-            });
+            let expired = database
+                .collections
+                .values()
+                .flat_map(|held| keys(held, now).into_iter().map(|key| (held.name.clone(), key)));
             let expired: Vec<_> = expired.collect();
             removed += expired.len();
             for (name, key) in expired {

@@ -1,11 +1,11 @@
 //! Snapshots, write conflicts, revisions.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
-use shylock_arango_emulator::Fault;
+use shylock_arango_emulator::{Config, Emulator, Fault};
 
-use crate::support::{open, with_collection};
+use crate::support::{Client, open, with_collection};
 
 #[tokio::test]
 async fn of_two_concurrent_updates_one_loses() {
@@ -17,7 +17,7 @@ async fn of_two_concurrent_updates_one_loses() {
     let mut outcomes = [first.failure(), second.failure()];
     outcomes.sort_unstable();
     assert_eq!(outcomes, [(201, 0), (409, 1200)]);
-    assert_eq!(client.value("RETURN DOCUMENT('c/a').n").await, json!(1));
+    assert_eq!(client.value("FOR d IN c FILTER d._key == 'a' RETURN d.n").await, json!(1));
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn documents_that_are_only_read_do_not_conflict() {
     client.rows("FOR k IN ['a', 'b'] INSERT {_key: k, n: 0} INTO c").await;
     emulator.meet_before_commit(2);
     let skew = |read: &str, write: &str| {
-        let text = format!("LET n = DOCUMENT('c/{read}').n UPDATE '{write}' WITH {{n: n + 1}} IN c");
+        let text = format!("FOR d IN c FILTER d._key == '{read}' UPDATE '{write}' WITH {{n: d.n + 1}} IN c");
         let client = client.clone();
         async move { client.query(&text, &json!({})).await }
     };
@@ -88,61 +88,6 @@ async fn a_query_that_loses_on_one_document_changes_none() {
 }
 
 #[tokio::test]
-async fn exclusive_queries_wait_for_each_other() {
-    let (emulator, client) = with_collection().await;
-    client.rows("INSERT {_key: 'a', n: 0} INTO c").await;
-    emulator.set_commit_delay(Duration::from_millis(20));
-    let update = "FOR d IN c FILTER d._key == 'a' UPDATE d WITH {n: d.n + 1} IN c OPTIONS {exclusive: true}";
-    let runs = (0..8).map(|_| {
-        let client = client.clone();
-        tokio::spawn(async move { client.query(update, &json!({})).await.status })
-    });
-    for run in runs.collect::<Vec<_>>() {
-        assert_eq!(run.await.expect("a status"), 201);
-    }
-    assert_eq!(client.value("RETURN DOCUMENT('c/a').n").await, json!(8));
-}
-
-#[tokio::test]
-async fn a_collection_lock_can_time_out() {
-    let (emulator, client) = with_collection().await;
-    emulator.set_commit_delay(Duration::from_secs(1));
-    let insert = "INSERT {} INTO c OPTIONS {exclusive: true}";
-    let limited = json!({"query": insert, "options": {"lockTimeout": 0.05}});
-    let (first, second) =
-        tokio::join!(client.post("/_api/cursor", &limited), client.post("/_api/cursor", &limited));
-    let mut outcomes = [first.failure(), second.failure()];
-    outcomes.sort_unstable();
-    assert_eq!(outcomes, [(201, 0), (500, 18)]);
-}
-
-#[tokio::test]
-async fn every_write_changes_the_revision_but_an_empty_patch() {
-    let (_emulator, client) = with_collection().await;
-    client.rows("INSERT {_key: 'a', n: 1} INTO c").await;
-    for (patch, keeps) in [("{}", true), ("{_key: 'a'}", true), ("{n: 1}", false), ("{n: 2}", false)] {
-        let answer = client
-            .query(&format!("UPDATE 'a' WITH {patch} IN c RETURN OLD._rev == NEW._rev"), &json!({}))
-            .await;
-        assert_eq!(answer.json["result"], json!([keeps]), "{patch}");
-        assert_eq!(answer.json["extra"]["stats"]["writesExecuted"], 1, "{patch}");
-    }
-    assert_eq!(client.rows("REPLACE 'a' WITH {n: 2} IN c RETURN OLD._rev == NEW._rev").await, json!([false]));
-}
-
-#[tokio::test]
-async fn ignored_errors_are_counted() {
-    let (_emulator, client) = with_collection().await;
-    client.rows("FOR i IN 1..3 INSERT {_key: TO_STRING(i)} INTO c").await;
-    let text =
-        "FOR i IN 1..5 INSERT {_key: TO_STRING(i)} INTO c OPTIONS {ignoreErrors: true} RETURN NEW._key";
-    let answer = client.query(text, &json!({})).await;
-    assert_eq!(answer.json["result"], json!(["4", "5"]));
-    let stats = &answer.json["extra"]["stats"];
-    assert_eq!((&stats["writesExecuted"], &stats["writesIgnored"]), (&json!(2), &json!(3)));
-}
-
-#[tokio::test]
 async fn a_conflict_can_be_ordered() {
     let (emulator, client) = open();
     client.collection("c").await;
@@ -150,4 +95,71 @@ async fn a_conflict_can_be_ordered() {
     assert_eq!(client.failure("INSERT {_key: 'a'} INTO c").await, (409, 1200));
     assert_eq!((emulator.fired(fault), client.value("RETURN LENGTH(c)").await), (1, json!(0)));
     assert_eq!(client.rows("INSERT {_key: 'a'} INTO c RETURN NEW._key").await, json!(["a"]));
+}
+
+/// `modifyLocalHelper` of the server: no more than one attribute is left in the patch, into which `_key` and, where
+/// revisions count, `_rev` of the key expression are merged first.
+#[tokio::test]
+async fn only_a_patch_of_nothing_but_the_key_keeps_the_revision() {
+    let (_emulator, client) = with_collection().await;
+    client.rows("INSERT {_key: 'a', n: 1} INTO c").await;
+    let strict = "OPTIONS {ignoreRevs: false}";
+    for (key, patch, options, keeps) in [
+        ("'a'", "{}", "", true),
+        ("'a'", "{_key: 'a'}", "", true),
+        ("d", "{}", "", true),
+        ("'a'", "{}", strict, true),
+        ("{_key: 'a'}", "{}", strict, true),
+        ("d", "{}", strict, false),
+        ("{_key: 'a', _rev: d._rev}", "{}", strict, false),
+        ("'a'", "{n: 1}", "", false),
+        ("'a'", "{n: 2}", "", false),
+    ] {
+        let text = format!("FOR d IN c UPDATE {key} WITH {patch} IN c {options} RETURN OLD._rev == NEW._rev");
+        let answer = client.run(&text).await;
+        assert_eq!(answer.json["result"], json!([keeps]), "{text}");
+        assert_eq!(answer.json["extra"]["stats"]["writesExecuted"], 1, "{text}");
+    }
+    assert_eq!(client.rows("REPLACE 'a' WITH {n: 2} IN c RETURN OLD._rev == NEW._rev").await, json!([false]));
+}
+
+/// Since 3.11 the key is locked before the patch is looked at.
+#[tokio::test]
+async fn a_write_of_nothing_can_conflict_too() {
+    for lock in [true, false] {
+        let config = Config::new().without_authentication().lock_unchanged(lock);
+        let emulator = Emulator::start(&config).expect("an emulator");
+        let client = Client::new(&emulator);
+        client.collection("c").await;
+        client.rows("INSERT {_key: 'a'} INTO c").await;
+        emulator.inject(Fault::conflict_after_evaluation());
+        let outcome = client.failure("UPDATE 'a' WITH {} IN c").await;
+        assert_eq!(outcome, if lock { (409, 1200) } else { (201, 0) });
+    }
+}
+
+/// AQL waits 1 ms for a key that another query has locked, whatever the server's options say.
+#[tokio::test]
+async fn whoever_finds_a_key_locked_loses_at_once() {
+    let (emulator, client) = with_collection().await;
+    client.rows("INSERT {_key: 'a', n: 0} INTO c").await;
+    let hold = Duration::from_secs(1);
+    emulator.set_commit_delay(hold);
+    let start = Instant::now();
+    let runs = (0..5).map(|n| {
+        let client = client.clone();
+        tokio::spawn(async move {
+            let failure = client.failure(&format!("UPDATE 'a' WITH {{n: {n}}} IN c")).await;
+            (failure, start.elapsed())
+        })
+    });
+    let mut won = 0;
+    for run in runs.collect::<Vec<_>>() {
+        match run.await.expect("an outcome") {
+            ((201, 0), elapsed) => won += usize::from(elapsed >= hold),
+            ((409, 1200), elapsed) => assert!(elapsed < hold, "it waited for the winner: {elapsed:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(won, 1);
 }

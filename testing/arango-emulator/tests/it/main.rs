@@ -2,13 +2,17 @@
 
 mod aql;
 mod auth;
+mod cluster;
 mod conflicts;
 mod curl;
 mod faults;
+mod grammar;
+mod javascript;
 mod official;
 mod python;
 mod recorded;
 mod recorded_cases;
+mod rights;
 mod support;
 mod ttl;
 mod vendor;

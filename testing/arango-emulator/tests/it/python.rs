@@ -1,48 +1,27 @@
 //! The official Python client, and the Python shylock, work with the emulator unchanged.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+
+use crate::support::Program;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python");
 const NEEDED: &str = "this test needs python3 (3.9 or newer) with pip, and access to a Python package index: on \
                       Debian, `apt-get install python3 python3-pip`";
 
-/// The emulator as a program, which ends with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn python_clients_work_unchanged() {
     let packages = packages();
-    let (_server, url) = serve();
+    let server = Program::start();
     let script = Path::new(FOLDER).join("clients.py");
     let output = Command::new("python3")
         .env("PYTHONPATH", packages)
         .arg(script)
-        .args([&url, "root", "openSesame"])
+        .args([&server.url, "root", "openSesame"])
         .output()
         .expect("python3 runs");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && out.contains("all well"), "{out}\n{err}");
-}
-
-fn serve() -> (Server, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_shylock-arango-emulator"))
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the emulator starts");
-    let mut url = String::new();
-    let stdout = child.stdout.take().expect("its output");
-    let server = Server(child);
-    BufReader::new(stdout).read_line(&mut url).expect("its address");
-    (server, url.trim().to_owned())
 }
 
 /// A folder with the pinned packages; it is kept for the next run.

@@ -1,5 +1,8 @@
 //! A plain client, so that tests see exactly what the server said.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{HeaderMap, Request};
@@ -122,4 +125,31 @@ pub(crate) async fn with_collection() -> (Emulator, Client) {
     let (emulator, client) = open();
     client.collection("c").await;
     (emulator, client)
+}
+
+/// The emulator as a program, which ends with the test.
+pub(crate) struct Program {
+    process: Child,
+    pub(crate) url: String,
+}
+
+impl Program {
+    pub(crate) fn start() -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_shylock-arango-emulator"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the emulator starts");
+        let stdout = process.stdout.take().expect("its output");
+        let mut program = Self { process, url: String::new() };
+        BufReader::new(stdout).read_line(&mut program.url).expect("its address");
+        program.url.truncate(program.url.trim_end().len());
+        program
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }

@@ -19,14 +19,14 @@ async fn only_expired_documents_are_removed() {
     client
         .rows(
             "LET s = DATE_NOW() / 1000 FOR d IN [
-                {_key: 'past', e: s - 61}, {_key: 'soon', e: s - 30}, {_key: 'iso', e: '2001-01-01T00:00:00Z'},
+                {_key: 'past', e: s - 61}, {_key: 'soon', e: s - 30},
                 {_key: 'milliseconds', e: s * 1000 - 999999}, {_key: 'text', e: 'never'}, {_key: 'none'},
                 {_key: 'null', e: null}, {_key: 'later', e: s + 3500.5}
             ] INSERT d INTO c",
         )
         .await;
     let left = "FOR d IN c SORT d._key RETURN d._key";
-    assert_eq!(emulator.remove_expired(), 2);
+    assert_eq!(emulator.remove_expired(), 1);
     assert_eq!(client.rows(left).await, json!(["later", "milliseconds", "none", "null", "soon", "text"]));
     emulator.set_clock_skew(HOUR_MS);
     assert_eq!(emulator.remove_expired(), 2);

@@ -6,13 +6,12 @@ use crate::aql::token::Kind;
 use crate::error::Result;
 
 /// The words with which a query may begin.
-const CLAUSES: [&str; 11] =
-    ["FOR", "FILTER", "LET", "SORT", "LIMIT", "COLLECT", "INSERT", "UPDATE", "REPLACE", "REMOVE", "UPSERT"];
+const CLAUSES: [&str; 9] = ["FOR", "FILTER", "LET", "SORT", "LIMIT", "INSERT", "UPDATE", "REPLACE", "REMOVE"];
 
 impl Parser<'_> {
     /// Whether a query starts here.
     pub(super) fn at_query(&self) -> bool {
-        matches!(self.peek(), Kind::Keyword(word) if CLAUSES.contains(word) || *word == "RETURN" || *word == "WITH")
+        matches!(self.peek(), Kind::Keyword(word) if CLAUSES.contains(word) || *word == "RETURN")
     }
 
     /// The clauses up to the end of the query or subquery.
@@ -25,8 +24,7 @@ impl Parser<'_> {
                 "LET" => self.lets(&mut clauses)?,
                 "SORT" => clauses.push(self.sort()?),
                 "LIMIT" => clauses.push(self.limit()?),
-                "COLLECT" => clauses.push(Clause::Collect(Box::new(self.collect()?))),
-                "INSERT" | "UPDATE" | "REPLACE" | "REMOVE" | "UPSERT" => {
+                "INSERT" | "UPDATE" | "REPLACE" | "REMOVE" => {
                     clauses.push(Clause::Modify(Box::new(self.modify()?)));
                 }
                 "RETURN" => {
@@ -48,9 +46,6 @@ impl Parser<'_> {
         let name = self.name()?;
         self.expect_keyword("IN")?;
         let source = self.expression()?;
-        if self.is_word("OPTIONS") {
-            self.options()?;
-        }
         let variable = self.declare(&name)?;
         Ok(Clause::For { variable, source })
     }
@@ -106,7 +101,6 @@ impl Parser<'_> {
 
     fn return_clause(&mut self) -> Result<Clause> {
         self.advance();
-        let distinct = self.eat_keyword("DISTINCT");
-        Ok(Clause::Return { value: self.expression()?, distinct })
+        Ok(Clause::Return(self.expression()?))
     }
 }

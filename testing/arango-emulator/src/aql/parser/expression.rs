@@ -1,63 +1,81 @@
-//! Operators and their precedence.
+//! Operators and their precedence, as the grammar of the server has them.
+//!
+//! From the loosest to the tightest: `? :`, `||`, `&&`, equality, `IN`, comparison, `..`, `+ -`, `* / %`, signs and
+//! `NOT`.
 
 use super::Parser;
-use crate::aql::ast::{Binary, Expr, Quantifier};
+use crate::aql::ast::{Binary, Expr};
 use crate::aql::token::Kind;
 use crate::error::Result;
 
-/// The levels of the binary operators, from the loosest to the tightest.
-const EQUALITY: u8 = 0;
-const MEMBERSHIP: u8 = 1;
-const COMPARISON: u8 = 2;
-const RANGE: u8 = 3;
-const SUM: u8 = 4;
-const PRODUCT: u8 = 5;
-const UNARY: u8 = 6;
+const CONDITION: u8 = 0;
+const DISJUNCTION: u8 = 1;
+const CONJUNCTION: u8 = 2;
+const EQUALITY: u8 = 3;
+const MEMBERSHIP: u8 = 4;
+const COMPARISON: u8 = 5;
+const RANGE: u8 = 6;
+const SUM: u8 = 7;
+const PRODUCT: u8 = 8;
+
+/// What can follow an operand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Condition,
+    Or,
+    And,
+    Range,
+    Binary(Binary),
+}
 
 impl Parser<'_> {
+    /// An expression in which `IN` always is an operator.
     pub(super) fn expression(&mut self) -> Result<Expr> {
-        let condition = self.disjunction()?;
-        if !self.eat_sign("?") {
-            return Ok(condition);
-        }
-        let then = if self.is_sign(":") { None } else { Some(Box::new(self.expression()?)) };
-        self.expect_sign(":")?;
-        Ok(Expr::Ternary(Box::new(condition), then, Box::new(self.expression()?)))
+        self.climb(CONDITION, false)
     }
 
-    fn disjunction(&mut self) -> Result<Expr> {
-        let mut left = self.conjunction()?;
-        while self.eat_sign("||") || self.eat_keyword("OR") {
-            left = Expr::Or(Box::new(left), Box::new(self.conjunction()?));
+    /// The operand of a write, after which `IN` names the collection.
+    ///
+    /// The server decides so only where no operator is open that binds weaker than `IN`. Elsewhere `IN` belongs to the
+    /// last operand: after `a ? b : c IN d` the server has seen no collection yet.
+    pub(super) fn operand(&mut self) -> Result<Expr> {
+        let expr = self.climb(CONDITION, true)?;
+        if !matches!(expr, Expr::Variable(_)) {
+            self.nodes += 1;
         }
-        Ok(left)
+        Ok(expr)
     }
 
-    fn conjunction(&mut self) -> Result<Expr> {
-        let mut left = self.binary(EQUALITY)?;
-        while self.eat_sign("&&") || self.eat_keyword("AND") {
-            left = Expr::And(Box::new(left), Box::new(self.binary(EQUALITY)?));
-        }
-        Ok(left)
-    }
-
-    fn binary(&mut self, level: u8) -> Result<Expr> {
-        if level == UNARY {
-            return self.unary();
-        }
-        let mut left = self.binary(level + 1)?;
+    /// Reads operators that bind at least as tightly as `least`.
+    fn climb(&mut self, least: u8, in_ends: bool) -> Result<Expr> {
+        let mut left = self.unary()?;
         loop {
-            if level == RANGE && self.eat_sign("..") {
-                left = Expr::Range(Box::new(left), Box::new(self.binary(level + 1)?));
-            } else if let Some((quantifier, operator)) = self.quantified(level)? {
-                let right = self.binary(level + 1)?;
-                left = Expr::Quantified(quantifier, operator, Box::new(left), Box::new(right));
-            } else if let Some(operator) = self.operator(level) {
-                left = Expr::Binary(operator, Box::new(left), Box::new(self.binary(level + 1)?));
-            } else {
+            let Some((operator, length)) = self.operator_here() else { return Ok(left) };
+            let level = level_of(operator);
+            if level < least || (in_ends && operator == Operator::Binary(Binary::In)) {
                 return Ok(left);
             }
+            for _ in 0..length {
+                self.advance();
+            }
+            left = self.applied(operator, left, level)?;
         }
+    }
+
+    fn applied(&mut self, operator: Operator, left: Expr, level: u8) -> Result<Expr> {
+        let left = Box::new(left);
+        if operator == Operator::Condition {
+            let then = if self.is_sign(":") { None } else { Some(Box::new(self.expression()?)) };
+            self.expect_sign(":")?;
+            return Ok(Expr::Ternary(left, then, Box::new(self.climb(level, false)?)));
+        }
+        let right = Box::new(self.climb(level + 1, false)?);
+        Ok(match operator {
+            Operator::Or => Expr::Or(left, right),
+            Operator::And => Expr::And(left, right),
+            Operator::Binary(binary) => Expr::Binary(binary, left, right),
+            Operator::Range | Operator::Condition => Expr::Range(left, right),
+        })
     }
 
     fn unary(&mut self) -> Result<Expr> {
@@ -73,87 +91,28 @@ impl Parser<'_> {
         self.reference()
     }
 
-    /// Takes the operator here if it is of that level.
-    fn operator(&mut self, level: u8) -> Option<Binary> {
-        let (operator, length) = self.operator_at(0)?;
-        if level_of(operator) != level {
-            return None;
-        }
-        for _ in 0..length {
-            self.advance();
-        }
-        Some(operator)
-    }
-
-    /// The operator some tokens ahead, and how many tokens it has.
-    fn operator_at(&self, ahead: usize) -> Option<(Binary, usize)> {
-        match self.peek_at(ahead) {
-            Kind::Sign(sign) => sign_operator(sign).map(|operator| (operator, 1)),
-            Kind::Keyword("IN") if !self.in_ends => Some((Binary::In, 1)),
-            Kind::Keyword("LIKE") => Some((Binary::Like, 1)),
-            Kind::Keyword("NOT") => match self.peek_at(ahead + 1) {
-                Kind::Keyword("IN") => Some((Binary::NotIn, 2)),
-                Kind::Keyword("LIKE") => Some((Binary::NotLike, 2)),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// Takes `ALL ==` and the like if the operator is of that level.
-    fn quantified(&mut self, level: u8) -> Result<Option<(Quantifier, Binary)>> {
-        let quantifier = match self.peek() {
-            Kind::Keyword("ALL") => Quantifier::All,
-            Kind::Keyword("ANY") => Quantifier::Any,
-            Kind::Keyword("NONE") => Quantifier::None,
-            Kind::Name(name) if name.eq_ignore_ascii_case("AT") => return self.at_least_operator(level),
-            _ => return Ok(None),
-        };
-        let comparable = |operator: Binary| level_of(operator) == level && level <= COMPARISON;
-        match self.operator_at(1) {
-            Some((operator, _)) if comparable(operator) => {
-                self.advance();
-                Ok(self.operator(level).map(|operator| (quantifier, operator)))
+    /// The operator here, and how many tokens it has.
+    fn operator_here(&self) -> Option<(Operator, usize)> {
+        let operator = match self.peek() {
+            Kind::Sign(sign) => sign_operator(sign)?,
+            Kind::Keyword("OR") => Operator::Or,
+            Kind::Keyword("AND") => Operator::And,
+            Kind::Keyword("IN") => Operator::Binary(Binary::In),
+            Kind::Keyword("NOT") if *self.peek_at(1) == Kind::Keyword("IN") => {
+                return Some((Operator::Binary(Binary::NotIn), 2));
             }
-            _ => Ok(None),
-        }
-    }
-
-    fn at_least_operator(&mut self, level: u8) -> Result<Option<(Quantifier, Binary)>> {
-        // How far the count reaches is known only by reading it, so it is read at the tightest level of comparisons.
-        if level != COMPARISON {
-            return Ok(None);
-        }
-        let Some(quantifier) = self.at_least()? else { return Ok(None) };
-        let operator = [COMPARISON, MEMBERSHIP, EQUALITY].into_iter().find_map(|level| self.operator(level));
-        operator.map(|operator| Some((quantifier, operator))).ok_or_else(|| self.unexpected())
-    }
-
-    /// `AT LEAST (count)`
-    pub(super) fn at_least(&mut self) -> Result<Option<Quantifier>> {
-        let follows = matches!(self.peek_at(1), Kind::Name(name) if name.eq_ignore_ascii_case("LEAST"));
-        if !self.is_word("AT") || !follows {
-            return Ok(None);
-        }
-        self.advance();
-        self.advance();
-        self.expect_sign("(")?;
-        let count = self.bracketed(Self::expression)?;
-        self.expect_sign(")")?;
-        Ok(Some(Quantifier::AtLeast(Box::new(count))))
-    }
-
-    /// Runs a part of the parser inside brackets, where `IN` compares again.
-    pub(super) fn bracketed<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let before = std::mem::replace(&mut self.in_ends, false);
-        let result = part(self);
-        self.in_ends = before;
-        result
+            _ => return None,
+        };
+        Some((operator, 1))
     }
 }
 
-fn sign_operator(sign: &str) -> Option<Binary> {
-    Some(match sign {
+fn sign_operator(sign: &str) -> Option<Operator> {
+    let binary = match sign {
+        "?" => return Some(Operator::Condition),
+        "||" => return Some(Operator::Or),
+        "&&" => return Some(Operator::And),
+        ".." => return Some(Operator::Range),
         "==" => Binary::Equal,
         "!=" => Binary::NotEqual,
         "<" => Binary::Less,
@@ -166,15 +125,22 @@ fn sign_operator(sign: &str) -> Option<Binary> {
         "/" => Binary::Divide,
         "%" => Binary::Modulo,
         _ => return None,
-    })
+    };
+    Some(Operator::Binary(binary))
 }
 
-fn level_of(operator: Binary) -> u8 {
+fn level_of(operator: Operator) -> u8 {
     match operator {
-        Binary::Equal | Binary::NotEqual | Binary::Like | Binary::NotLike => EQUALITY,
-        Binary::In | Binary::NotIn => MEMBERSHIP,
-        Binary::Less | Binary::LessEqual | Binary::Greater | Binary::GreaterEqual => COMPARISON,
-        Binary::Plus | Binary::Minus => SUM,
-        Binary::Times | Binary::Divide | Binary::Modulo => PRODUCT,
+        Operator::Condition => CONDITION,
+        Operator::Or => DISJUNCTION,
+        Operator::And => CONJUNCTION,
+        Operator::Range => RANGE,
+        Operator::Binary(binary) => match binary {
+            Binary::Equal | Binary::NotEqual => EQUALITY,
+            Binary::In | Binary::NotIn => MEMBERSHIP,
+            Binary::Less | Binary::LessEqual | Binary::Greater | Binary::GreaterEqual => COMPARISON,
+            Binary::Plus | Binary::Minus => SUM,
+            Binary::Times | Binary::Divide | Binary::Modulo => PRODUCT,
+        },
     }
 }

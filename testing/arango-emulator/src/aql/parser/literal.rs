@@ -12,7 +12,7 @@ impl Parser<'_> {
         self.advance();
         let mut members = Vec::new();
         while !self.eat_sign("]") {
-            members.push(self.bracketed(Self::expression)?);
+            members.push(self.expression()?);
             if !self.eat_sign(",") {
                 self.expect_sign("]")?;
                 break;
@@ -25,7 +25,7 @@ impl Parser<'_> {
         self.advance();
         let mut members = Vec::new();
         while !self.eat_sign("}") {
-            members.push(self.bracketed(Self::member)?);
+            members.push(self.member()?);
             if !self.eat_sign(",") {
                 self.expect_sign("}")?;
                 break;

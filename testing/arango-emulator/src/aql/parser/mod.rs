@@ -1,7 +1,6 @@
 //! From tokens to a tree: names are resolved and bind parameters filled in on the way.
 
 mod clause;
-mod collect;
 mod expression;
 mod literal;
 mod modify;
@@ -13,7 +12,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::ast::{Block, Collections, Name, Query, Target};
+use super::ast::{Block, Collections, Name, Query};
 use super::lexer;
 use super::token::{Kind, Token};
 use crate::error::{ArangoError, Result};
@@ -26,18 +25,36 @@ pub(crate) fn parse(text: &str, binds: &Map<String, Value>) -> Result<Query> {
     Ok(Query { block, collections: parser.collections })
 }
 
+/// What a text says when nobody gives values for its bind parameters.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) collections: Vec<String>,
+    pub(crate) binds: Vec<String>,
+}
+
+/// Parses a query as `POST /_api/query` does: bind parameters need no values.
+pub(crate) fn parse_only(text: &str) -> Result<Parsed> {
+    let nothing = Map::new();
+    let mut parser = Parser { without_values: true, ..Parser::new(text, &nothing)? };
+    parser.query()?;
+    let Collections { read, written } = parser.collections;
+    let mut collections: Vec<String> = read.into_iter().chain(written).collect();
+    collections.retain(|name| !name.starts_with('@'));
+    Ok(Parsed { collections, binds: parser.used.into_iter().collect() })
+}
+
 struct Parser<'t> {
     text: &'t str,
     tokens: Vec<Token>,
     at: usize,
     binds: &'t Map<String, Value>,
     used: BTreeSet<String>,
+    /// Bind parameters stay open.
+    without_values: bool,
     missing: Option<String>,
     /// The variables that can be seen, one list for each query around the current place.
     scopes: Vec<Vec<Name>>,
     collections: Collections,
-    /// Set where `IN` names the collection of a write rather than compares.
-    in_ends: bool,
     /// How many nodes the plan has so far.
     nodes: usize,
 }
@@ -50,24 +67,15 @@ impl<'t> Parser<'t> {
             at: 0,
             binds,
             used: BTreeSet::new(),
+            without_values: false,
             missing: None,
             scopes: vec![Vec::new()],
             collections: Collections::default(),
-            in_ends: false,
             nodes: 1,
         })
     }
 
     fn query(&mut self) -> Result<Block> {
-        if self.eat_keyword("WITH") {
-            loop {
-                let name = self.collection_name()?;
-                self.read_collection(&name)?;
-                if !self.eat_sign(",") {
-                    break;
-                }
-            }
-        }
         let block = self.block()?;
         match self.peek() {
             Kind::End => Ok(block),
@@ -129,14 +137,6 @@ impl<'t> Parser<'t> {
 
     fn eat_keyword(&mut self, keyword: &str) -> bool {
         let found = self.is_keyword(keyword);
-        if found {
-            self.advance();
-        }
-        found
-    }
-
-    fn eat_word(&mut self, word: &str) -> bool {
-        let found = self.is_word(word);
         if found {
             self.advance();
         }
@@ -212,7 +212,7 @@ impl<'t> Parser<'t> {
     fn bind(&mut self, name: &str) -> Value {
         self.used.insert(name.to_owned());
         let value = self.binds.get(name);
-        if value.is_none() && self.missing.is_none() {
+        if value.is_none() && self.missing.is_none() && !self.without_values {
             self.missing = Some(name.to_owned());
         }
         value.cloned().unwrap_or_default()
@@ -220,6 +220,7 @@ impl<'t> Parser<'t> {
 
     fn bound_collection(&mut self, name: &str) -> Result<String> {
         match self.bind(name) {
+            _ if self.without_values => Ok(name.to_owned()),
             Value::String(collection) if !collection.is_empty() => Ok(collection),
             // The error for a missing parameter comes after the whole query has been read.
             Value::Null if self.missing.is_some() => Ok(String::new()),
@@ -251,14 +252,14 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    fn write_collection(&mut self, name: &str, exclusive: bool) -> Result<()> {
+    fn write_collection(&mut self, name: &str) -> Result<()> {
         self.check_not_written(name)?;
-        self.collections.written.push(Target { name: name.to_owned(), exclusive });
+        self.collections.written.push(name.to_owned());
         Ok(())
     }
 
     fn check_not_written(&self, name: &str) -> Result<()> {
-        if self.collections.written.iter().any(|held| held.name == name) {
+        if self.collections.written.iter().any(|held| held == name) {
             let text = format!("AQL: access after data-modification by '{name}' (while parsing)");
             return Err(ArangoError::with(1579, text));
         }

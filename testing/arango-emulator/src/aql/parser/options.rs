@@ -7,32 +7,35 @@ use crate::aql::ast::Expr;
 use crate::error::{ArangoError, Result};
 use crate::store::transaction::{Overwrite, WriteOptions};
 
+/// What a write may be told, and the emulator knows. A real server ignores what it does not know.
+const KNOWN: [&str; 4] = ["waitForSync", "keepNull", "mergeObjects", "ignoreRevs"];
+
 impl Parser<'_> {
-    /// Reads the options here.
-    pub(super) fn options(&mut self) -> Result<Map<String, Value>> {
+    pub(super) fn write_options(&mut self) -> Result<WriteOptions> {
+        let options = if self.is_word("OPTIONS") { self.options()? } else { Map::new() };
+        if let Some(name) = options.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+            let text = format!("the emulator does not know the option {name:?} of a write");
+            return Err(ArangoError::with(501, text));
+        }
+        let flag = |name: &str, default: bool| options.get(name).map_or(default, crate::aql::convert::truth);
+        Ok(WriteOptions {
+            overwrite: Overwrite::Conflict,
+            keep_null: flag("keepNull", true),
+            merge_objects: flag("mergeObjects", true),
+            ignore_revs: flag("ignoreRevs", true),
+        })
+    }
+
+    fn options(&mut self) -> Result<Map<String, Value>> {
         self.advance();
         match constant(&self.expression()?) {
             Some(Value::Object(options)) => Ok(options),
             _ => Err(ArangoError::new(1575).in_query("while parsing")),
         }
     }
-
-    pub(super) fn write_options(&mut self) -> Result<WriteOptions> {
-        let options = if self.is_word("OPTIONS") { self.options()? } else { Map::new() };
-        let flag = |name: &str, default: bool| options.get(name).map_or(default, crate::aql::convert::truth);
-        Ok(WriteOptions {
-            overwrite: overwrite_mode(options.get("overwriteMode"), flag("overwrite", false)),
-            keep_null: flag("keepNull", true),
-            merge_objects: flag("mergeObjects", true),
-            ignore_revs: flag("ignoreRevs", true),
-            ignore_errors: flag("ignoreErrors", false),
-            exclusive: flag("exclusive", false),
-            version_attribute: options.get("versionAttribute").and_then(Value::as_str).map(str::to_owned),
-        })
-    }
 }
 
-/// The mode that a request or a query names.
+/// The mode that a request names.
 pub(crate) fn overwrite_mode(mode: Option<&Value>, overwrite: bool) -> Overwrite {
     match mode.and_then(Value::as_str) {
         Some("ignore") => Overwrite::Ignore,
@@ -47,7 +50,6 @@ pub(crate) fn overwrite_mode(mode: Option<&Value>, overwrite: bool) -> Overwrite
 fn constant(expr: &Expr) -> Option<Value> {
     match expr {
         Expr::Literal(value) => Some(value.clone()),
-        Expr::Array(members) => members.iter().map(constant).collect::<Option<Vec<_>>>().map(Value::Array),
         Expr::Object(members) => {
             let member =
                 |(name, value): &(Expr, Expr)| Some((constant(name)?.as_str()?.to_owned(), constant(value)?));

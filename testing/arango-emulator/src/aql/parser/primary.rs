@@ -17,7 +17,6 @@ impl Parser<'_> {
             Kind::Sign("[") => self.array(),
             Kind::Sign("{") => self.object(),
             Kind::Name(name) => self.named(name),
-            Kind::Keyword("LIKE") if *self.peek_at(1) == Kind::Sign("(") => self.named("LIKE".to_owned()),
             Kind::BindCollection(name) => {
                 self.advance();
                 let name = self.bound_collection(&name)?;
@@ -44,8 +43,7 @@ impl Parser<'_> {
 
     fn parenthesis(&mut self) -> Result<Expr> {
         self.advance();
-        let inner =
-            self.bracketed(|parser| if parser.at_query() { parser.subquery() } else { parser.expression() })?;
+        let inner = if self.at_query() { self.subquery()? } else { self.expression()? };
         self.expect_sign(")")?;
         Ok(inner)
     }
@@ -76,7 +74,7 @@ impl Parser<'_> {
         let function = functions::find(&name).ok_or_else(|| {
             ArangoError::with(1540, format!("AQL: usage of unknown function '{name}()' (while parsing)"))
         })?;
-        let mut arguments = self.bracketed(Self::arguments)?;
+        let arguments = self.arguments()?;
         if !(function.least..=function.most).contains(&arguments.len()) {
             let expected = format!("minimum: {}, maximum: {}", function.least, function.most);
             let text = format!(
@@ -84,11 +82,6 @@ impl Parser<'_> {
                 function.name
             );
             return Err(ArangoError::with(1541, text));
-        }
-        if function.takes_collection
-            && let Some(Expr::Collection(name)) = arguments.first()
-        {
-            arguments[0] = Expr::Literal(Value::String(name.clone()));
         }
         Ok(Expr::Call(function, arguments))
     }
