@@ -1,14 +1,28 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod stores;
+mod open;
+#[cfg(any(feature = "sqlite", test))]
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "its tests need no store"))]
+mod sqlite_url;
+mod store_kind;
 
+pub use open::{connect, connect_on_background_thread, open, open_within};
 pub use shylock_core::{
-    Backend, BackendError, BackendErrorKind, ClaimId, Error, ErrorKind, FencingToken, InvalidClaimId,
-    InvalidName, LiveClaim, Lock, LockGuard, LockManager, LockManagerBuilder, LockName, LossReason, Mode,
-    Owner, RetryPolicy, Snapshot, backend, configure, memory, queue,
+    Backend, BackendError, BackendErrorKind, Capabilities, ClaimId, Clock, Error, ErrorKind, FencingToken,
+    InvalidClaimId, InvalidName, InvalidValue, Left, LiveClaim, Lock, LockGuard, LockManager, LockManagerBuilder,
+    LockName, LossReason, Mode, Owner, RetryPolicy, RwLock, Semaphore, Snapshot, Value, Written, backend, configure,
+    forward_backend, memory, queue, record_store, reexport, writing_a_backend,
 };
-pub use stores::{connect, open};
+pub use store_kind::StoreKind;
+
+/// The test suite for backends.
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance {
+    pub use shylock_core::conformance::*;
+    pub use shylock_core::conformance_suite;
+}
 
 /// Locks over MongoDB.
 #[cfg(feature = "mongo")]
@@ -35,6 +49,6 @@ pub mod sqlite {
 #[cfg(feature = "blocking")]
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
 pub mod blocking {
-    pub use crate::stores::connect_blocking as connect;
+    pub use crate::open::blocking::connect;
     pub use shylock_core::blocking::*;
 }
