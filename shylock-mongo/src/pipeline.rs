@@ -265,12 +265,12 @@ fn owner(owner: &Owner) -> Document {
     document
 }
 
-/// What a wakeup tells: `abandoned`, if there is one, and the first claims, as many as the first of them allows, each
+/// What a wakeup tells: `abandoned`, if there is one, and the first claims, one more than the first of them allows, each
 /// with its id, how many holders it allows, and its token. [`wakeup`](crate::wakeup) reads it. It is a string, because
 /// a change stream may tell of an array only which places in it are new.
 fn next() -> Document {
     // The server counts the parts of arrays in 32 bits.
-    let most = doc! { "$min": [{ "$first": "$claims.max" }, i32::MAX] };
+    let most = doc! { "$min": [{ "$add": [{ "$first": "$claims.max" }, 1] }, i32::MAX] };
     let claims = doc! { "$slice": ["$claims", most] };
     let word = |field: &str| doc! { "$toString": format!("$$this.{field}") };
     let longer = doc! { "$concat": ["$$value", " ", "$$this.id", " ", word("max"), " ", word("token")] };

@@ -75,7 +75,7 @@ impl Stream for Wakeups {
             match ready!(Pin::new(&mut self.events).poll_next(cx)) {
                 Some(Ok(event)) => {
                     // The server has looked at more claims than those that hold.
-                    if let Some(wakeup) = wakeup(&event).filter(|w| self.interest.selects(&w.holders)) {
+                    if let Some(wakeup) = wakeup(&event).filter(|w| self.interest.selects(w)) {
                         return Poll::Ready(Some(wakeup));
                     }
                 }
@@ -97,11 +97,12 @@ fn wakeup(event: &Document) -> Option<Wakeup> {
         "" => None,
         token => Some(FencingToken::new(token.parse().ok()?)),
     };
-    Some(Wakeup::new(LockName::new(name).ok()?, holders(claims)?).abandoned(abandoned))
+    let (holders, next) = holders(claims)?;
+    Some(Wakeup::new(LockName::new(name).ok()?, holders).abandoned(abandoned).next(next))
 }
 
-/// Which of the first claims hold: an id, how many it allows, and a token, and so on.
-fn holders(claims: &str) -> Option<Vec<(ClaimId, FencingToken)>> {
+/// Which of the first claims hold, and the first that waits: an id, how many it allows, and a token, and so on.
+fn holders(claims: &str) -> Option<(Vec<(ClaimId, FencingToken)>, Option<ClaimId>)> {
     let words: Vec<&str> = claims.split(' ').collect();
     let claim = |words: &[&str]| match words {
         [id, max, token] => {
@@ -112,7 +113,8 @@ fn holders(claims: &str) -> Option<Vec<(ClaimId, FencingToken)>> {
     };
     let claims: Vec<_> = words.chunks(3).map(claim).collect::<Option<_>>()?;
     let count = holder_count(claims.iter().map(|(_, mode)| *mode));
-    Some(claims[..count].iter().map(|(holder, _)| *holder).collect())
+    let next = claims.get(count).map(|((claim, _), _)| *claim);
+    Some((claims[..count].iter().map(|(holder, _)| *holder).collect(), next))
 }
 
 #[cfg(test)]
@@ -123,25 +125,31 @@ mod tests {
         wakeup(&doc! { "_id": {}, "documentKey": { "_id": "a b" }, "next": next })
     }
 
-    fn expected(holders: &[(ClaimId, u64)], abandoned: Option<u64>) -> Wakeup {
+    fn expected(holders: &[(ClaimId, u64)], next: Option<ClaimId>, abandoned: Option<u64>) -> Wakeup {
         let holders = holders.iter().map(|(id, token)| (*id, FencingToken::new(*token))).collect();
         let name = LockName::new("a b").expect("a name");
-        Wakeup::new(name, holders).abandoned(abandoned.map(FencingToken::new))
+        Wakeup::new(name, holders).next(next).abandoned(abandoned.map(FencingToken::new))
     }
 
     #[test]
-    fn an_event_names_the_holders() {
+    fn an_event_names_the_holders_and_the_next() {
         let [a, b, c] = [(); 3].map(|()| ClaimId::random());
-        assert_eq!(read(&format!(" {a} 1 7")), Some(expected(&[(a, 7)], None)));
-        assert_eq!(read(&format!(" {a} 2 7 {b} 2 8 {c} 2 9")), Some(expected(&[(a, 7), (b, 8)], None)));
+        assert_eq!(read(&format!(" {a} 1 7")), Some(expected(&[(a, 7)], None, None)));
+        assert_eq!(
+            read(&format!(" {a} 2 7 {b} 2 8 {c} 2 9")),
+            Some(expected(&[(a, 7), (b, 8)], Some(c), None))
+        );
         let max = u32::MAX;
-        assert_eq!(read(&format!(" {a} {max} 7 {b} 1 8 {c} {max} 9")), Some(expected(&[(a, 7)], None)));
+        assert_eq!(
+            read(&format!(" {a} {max} 7 {b} 1 8 {c} {max} 9")),
+            Some(expected(&[(a, 7)], Some(b), None))
+        );
     }
 
     #[test]
     fn an_event_tells_the_holder_that_lapsed() {
         let a = ClaimId::random();
-        assert_eq!(read(&format!("5 {a} 1 7")), Some(expected(&[(a, 7)], Some(5))));
+        assert_eq!(read(&format!("5 {a} 1 7")), Some(expected(&[(a, 7)], None, Some(5))));
     }
 
     #[test]
