@@ -205,6 +205,7 @@ macro_rules! __conformance_backend {
                 a_leave_that_grants_several_wakes_them_all,
                 a_downgrade_wakes_the_readers_that_it_lets_in,
                 a_wakeup_tells_what_was_abandoned,
+                a_leave_tells_the_first_that_waits_to_look,
             }
             backend::history {
                 random_histories_agree_with_the_queue,
