@@ -49,12 +49,12 @@ async fn many(locks: &LockManager, count: usize) -> Vec<LockGuard> {
     guards
 }
 
-async fn one_bad_record_costs_no_other_lock_its_lease(bad: Bad, count: usize) {
-    for ttl in [1.0, 30.0, 3600.0] {
+async fn one_bad_record_costs_no_other_lock_its_lease(bad: Bad, count: usize, ttls: &[f64]) {
+    for &ttl in ttls {
         let locks = LockManager::new(store_with(bad));
         let _bad = locks.lock("bad").ttl(secs(ttl)).acquire().await.expect("a free lock");
         let guards = many(&locks, count).await;
-        for _ in 0..20 {
+        for _ in 0..12 {
             pass(1.0).await;
             assert_eq!(lost(&guards), [""; 0], "{bad:?} with a ttl of {ttl} s");
         }
@@ -63,7 +63,8 @@ async fn one_bad_record_costs_no_other_lock_its_lease(bad: Bad, count: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_hangs_among_ten_thousand_costs_no_other_lock_its_lease() {
-    one_bad_record_costs_no_other_lock_its_lease(Bad::Hangs, 10_000).await;
+    one_bad_record_costs_no_other_lock_its_lease(Bad::Hangs, 10_000, &[1.0]).await;
+    one_bad_record_costs_no_other_lock_its_lease(Bad::Hangs, 500, &TTLS).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,19 +72,19 @@ async fn a_record_that_is_refused_or_slow_costs_no_other_lock_its_lease() {
     let kinds = [BackendErrorKind::Transient, BackendErrorKind::Denied, BackendErrorKind::Broken];
     let bads = kinds.map(Bad::Refuses).into_iter().chain([0.3, 3.0].map(Bad::IsSlow));
     for bad in bads {
-        one_bad_record_costs_no_other_lock_its_lease(bad, 1_000).await;
+        one_bad_record_costs_no_other_lock_its_lease(bad, 300, &[1.0, 30.0, 3600.0]).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_that_is_shorter_than_the_lease_loses_nothing_and_few_renewals_are_sent() {
-    const COUNT: usize = 3_000;
+    const COUNT: usize = 1_000;
     for fault in [Fault::FailBefore, Fault::FailAfter, Fault::HangBefore, Fault::HangAfter] {
         let (locks, faults) = manager(store(), secs(30.0));
         let mut guards = Vec::new();
         for i in 0..COUNT {
             guards.push(locks.lock(format!("{i}")).acquire().await.expect("a free lock"));
-            pass(0.003).await;
+            pass(0.009).await;
         }
         pass(30.0).await;
         let before = faults.calls(Step::Renew);
@@ -99,13 +100,13 @@ async fn an_outage_that_is_shorter_than_the_lease_loses_nothing_and_few_renewals
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_that_ends_all_leases_sends_few_renewals() {
-    const COUNT: usize = 3_000;
+    const COUNT: usize = 1_000;
     for fault in [Fault::FailBefore, Fault::HangBefore] {
         let (locks, faults) = manager(store(), secs(10.0));
         let mut guards = Vec::new();
         for i in 0..COUNT {
             guards.push(locks.lock(format!("{i}")).acquire().await.expect("a free lock"));
-            pass(0.001).await;
+            pass(0.003).await;
         }
         let before = faults.calls(Step::Renew);
         faults.everywhere(fault);
