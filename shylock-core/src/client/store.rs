@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::lease::Lease;
@@ -96,6 +96,7 @@ impl StoreClient {
             return answer.map(|answer| (begun, answer, true));
         }
         let mut calls = vec![(begun, first)];
+        let mut over = std::pin::pin!(sleep(limit.saturating_sub(begun.elapsed())));
         loop {
             if calls.len() < IN_FLIGHT {
                 calls.push((Instant::now(), begin()));
@@ -107,7 +108,7 @@ impl StoreClient {
                     Err(error) => debug!(lock = %lease.lock, %error, "one of several requests failed"),
                 },
                 () = sleep(pause) => {}
-                () = sleep_until(begun + limit) => return Err(no_answer(limit)),
+                () = &mut over => return Err(no_answer(limit)),
             }
         }
     }
