@@ -10,9 +10,9 @@ mod store_kind;
 pub use open::{connect, connect_on_background_thread, open, open_within};
 pub use shylock_core::{
     Backend, BackendError, BackendErrorKind, Capabilities, ClaimId, Clock, Error, ErrorKind, FencingToken,
-    InvalidClaimId, InvalidName, InvalidValue, Left, LiveClaim, Lock, LockGuard, LockManager, LockManagerBuilder,
-    LockName, LossReason, Mode, Owner, RetryPolicy, RwLock, Semaphore, Snapshot, Value, Written, backend, configure,
-    forward_backend, memory, queue, record_store, reexport, writing_a_backend,
+    InvalidClaimId, InvalidName, InvalidValue, Left, LiveClaim, Lock, LockGuard, LockManager,
+    LockManagerBuilder, LockName, LossReason, Mode, Owner, RetryPolicy, RwLock, Semaphore, Snapshot, Value,
+    Written, backend, configure, forward_backend, memory, queue, record_store, reexport, writing_a_backend,
 };
 pub use store_kind::StoreKind;
 

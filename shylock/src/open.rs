@@ -169,14 +169,19 @@ fn with_selection_limit(url: &str, attempt: Duration) -> std::borrow::Cow<'_, st
 
 /// Shows nothing of the URL, which may hold a password.
 fn unknown() -> BackendError {
-    let message = format!("the URL names no store that shylock knows; it begins with one of {}", StoreKind::all_schemes());
+    let message = format!(
+        "the URL names no store that shylock knows; it begins with one of {}",
+        StoreKind::all_schemes()
+    );
     BackendError::new(BackendErrorKind::Misconfigured, message)
 }
 
 #[cfg(not(all(feature = "mongo", feature = "arango", feature = "sqlite")))]
 fn not_built_in(kind: StoreKind) -> BackendError {
-    let message =
-        format!("{kind} is not built in; enable the feature `{}` of this crate", kind.feature().unwrap_or_default());
+    let message = format!(
+        "{kind} is not built in; enable the feature `{}` of this crate",
+        kind.feature().unwrap_or_default()
+    );
     BackendError::new(BackendErrorKind::Misconfigured, message)
 }
 
@@ -231,19 +236,26 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_store_that_never_answers_is_given_up_in_time() {
-        for limit in [Duration::ZERO, Duration::from_millis(1), Duration::from_secs(3), Duration::from_secs(12), WHOLE] {
+        for limit in
+            [Duration::ZERO, Duration::from_millis(1), Duration::from_secs(3), Duration::from_secs(12), WHOLE]
+        {
             let begun = Instant::now();
             let error = repeat(limit, pending::<Result<(), _>>).await.expect_err("nobody answers");
             assert!(error.to_string().contains("did not answer within"), "{error}");
             // The clock has milliseconds.
-            assert!(begun.elapsed() <= limit + Duration::from_millis(2), "{:?} of {limit:?}", begun.elapsed());
+            assert!(
+                begun.elapsed() <= limit + Duration::from_millis(2),
+                "{:?} of {limit:?}",
+                begun.elapsed()
+            );
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_store_that_refuses_is_given_up_in_time_and_its_error_kept() {
         let begun = Instant::now();
-        let error = repeat(Duration::from_secs(3), || ready(Err::<(), _>(transient()))).await.expect_err("refused");
+        let error =
+            repeat(Duration::from_secs(3), || ready(Err::<(), _>(transient()))).await.expect_err("refused");
         assert_eq!(error.to_string(), "the connection was refused");
         assert!(begun.elapsed() <= Duration::from_secs(3), "{:?}", begun.elapsed());
     }
@@ -253,7 +265,10 @@ mod tests {
         for url in ["redis://joe:s3cret@host", "s3cret", ""] {
             let error = open(url).await.expect_err("unknown");
             assert_eq!(error.kind(), crate::ErrorKind::Misconfigured);
-            assert!(error.to_string().contains("`sqlite:`") && !error.to_string().contains("s3cret"), "{error}");
+            assert!(
+                error.to_string().contains("`sqlite:`") && !error.to_string().contains("s3cret"),
+                "{error}"
+            );
         }
     }
 

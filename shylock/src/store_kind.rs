@@ -66,7 +66,8 @@ impl StoreKind {
 
     /// The schemes of all stores, as a URL begins with them: "`mongodb://`, …".
     pub(crate) fn all_schemes() -> String {
-        let begin = |(name, kind): &(&str, Self)| format!("`{name}:{}`", if kind.is_server() { "//" } else { "" });
+        let begin =
+            |(name, kind): &(&str, Self)| format!("`{name}:{}`", if kind.is_server() { "//" } else { "" });
         SCHEMES.iter().map(begin).collect::<Vec<_>>().join(", ")
     }
 }

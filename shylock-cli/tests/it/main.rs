@@ -4,10 +4,14 @@
 
 mod codes;
 mod crashes;
+mod limits;
 mod looking;
+mod options;
 mod order;
+#[cfg(feature = "mongo")]
 mod outages;
 mod passwords;
 mod signals;
+mod stores;
 mod support;
 mod terminals;
