@@ -1,6 +1,6 @@
 //! A job reaches its limit, or loses its lock.
 
-use crate::support::{LONG, Scene, is_alive, is_gone, text, until, wait_for};
+use crate::support::{Scene, is_alive, is_gone, text, wait_for};
 
 pub(crate) const LOST: Option<i32> = Some(75);
 const MAX_HOLD: Option<i32> = Some(124);

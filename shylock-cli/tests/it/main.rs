@@ -12,6 +12,8 @@ mod order;
 mod outages;
 mod passwords;
 mod signals;
+#[cfg(feature = "mongo")]
+mod silence;
 mod stores;
 mod support;
 mod terminals;
