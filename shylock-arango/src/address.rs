@@ -37,7 +37,7 @@ impl Address {
         let host = parsed.host_str().filter(|host| !host.is_empty()).ok_or_else(|| malformed(FORM))?;
         let port = parsed.port().unwrap_or(PORT);
         let server = Url::parse(&format!("{scheme}://{host}:{port}/"))
-            .map_err(|_| malformed("no host can be called so"))?;
+            .map_err(|_| malformed("the name of the host is invalid"))?;
         let name = database_name(&parsed)?;
         let path = format!("_db/{}/", utf8_percent_encode(&name, NON_ALPHANUMERIC));
         let database = server.join(&path).map_err(|_| malformed(FORM))?;
@@ -55,7 +55,7 @@ fn database_name(url: &Url) -> Result<String, BackendError> {
             let fits = !name.contains(['/', ':'])
                 && !name.chars().any(char::is_control)
                 && !matches!(&*name, "." | "..");
-            if fits { Ok(name) } else { Err(malformed("no database can be called so")) }
+            if fits { Ok(name) } else { Err(malformed("the name of the database is invalid")) }
         }
     }
 }

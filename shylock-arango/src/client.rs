@@ -1,4 +1,4 @@
-//! The HTTP client: `reqwest` with what it does not do by itself, and `arangors` neither.
+//! The HTTP client: `reqwest`, with log-ins and the time limits that `arangors` does not set.
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
@@ -48,7 +48,7 @@ impl ArangoClient {
     pub(crate) fn connect(address: &Address, options: &ArangoOptions) -> Result<Self, BackendError> {
         let misconfigured = |error: ClientError| {
             let message =
-                "no client can be made for ArangoDB; check the root certificates and the credentials";
+                "cannot create an HTTP client for ArangoDB; check the root certificates and the credentials";
             BackendError::new(BackendErrorKind::Misconfigured, message).with_source(error)
         };
         let login = match (&address.user, options.authentication) {
@@ -96,7 +96,7 @@ impl ClientExt for ArangoClient {
         &mut self.headers
     }
 
-    /// A token may end early, when the server starts anew: then, once, with another one.
+    /// A token may end early because the server restarted. Then the request is repeated once, with a new token.
     async fn request(&self, request: Request<String>) -> Result<Response<String>, ClientError> {
         let (response, proof) = self.attempt(request.clone()).await?;
         match &self.login {

@@ -1,4 +1,4 @@
-//! What a user may choose.
+//! The options of the backend.
 
 use std::time::Duration;
 
@@ -73,35 +73,35 @@ impl ArangoOptions {
         self
     }
 
-    /// How many servers of a cluster keep the locks, if the collection is yet to be made; by default what the
-    /// database says, which is 1 unless somebody changed it. 3 is good.
+    /// How many servers of a cluster store the locks, for a collection that the backend creates. The default is that of
+    /// the database, which is 1 unless somebody changed it. 3 is recommended.
     #[must_use]
     pub fn replication_factor(mut self, servers: u32) -> Self {
         self.replication_factor = Some(servers);
         self
     }
 
-    /// How many servers of a cluster must have a write before it counts, if the collection is yet to be made; by
-    /// default what the database says, which is 1 unless somebody changed it.
+    /// How many servers of a cluster must have a write before it counts, for a collection that the backend creates. The
+    /// default is that of the database, which is 1 unless somebody changed it.
     ///
-    /// With 1, a server that lost touch with the others may confirm a grant that is gone when it breaks down. 2 of 3
-    /// is good.
+    /// With 1, a server that lost touch with the others may confirm a grant that is lost when it fails. 2 of 3 is
+    /// recommended.
     #[must_use]
     pub fn write_concern(mut self, servers: u32) -> Self {
         self.write_concern = Some(servers);
         self
     }
 
-    /// How long the record of a lock is kept after the last lease in it could have ended.
+    /// How long the record of a lock is kept after its last lease has ended, if it has no value. The default is an hour.
     ///
-    /// A kept record lets fencing tokens grow even when the clocks of two servers differ by as much.
+    /// While it is kept, fencing tokens grow even if the clock of the server is set back by less than this.
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = retention;
         self
     }
 
-    /// How long it may take to open a connection; at least a millisecond. Only for
+    /// How long opening a connection may take, at least a millisecond. The default is 3 s. Only for
     /// [`connect`](crate::ArangoBackend::connect).
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
@@ -109,7 +109,7 @@ impl ArangoOptions {
         self
     }
 
-    /// How long one request may take, the log-in and the connection that it needs among it; at least a millisecond.
+    /// How long one request may take, including its log-in and connection, at least a millisecond. The default is 10 s.
     #[must_use]
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         self.request_timeout = limit;
@@ -139,14 +139,13 @@ impl ArangoOptions {
             || name.len() > 256
         {
             format!(
-                "{name:?} cannot be the name of a collection; use a letter, then letters, digits, `_` and `-`"
+                "invalid collection name {name:?}: use a letter, then letters, digits, `_` and `-`, up to 256 in all"
             )
         } else if self.connect_timeout < MOMENT || self.request_timeout < MOMENT {
-            "connect_timeout and request_timeout must be a millisecond at least; a few seconds are good"
+            "invalid connect_timeout or request_timeout: use at least a millisecond, better a few seconds"
                 .into()
         } else if self.replication_factor == Some(0) || self.write_concern == Some(0) {
-            "a write that no server keeps cannot grant a lock; set replication_factor and write_concern to 1 at least"
-                .into()
+            "invalid replication_factor or write_concern 0: use at least 1".into()
         } else {
             return Ok(());
         };

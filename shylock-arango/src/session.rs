@@ -1,8 +1,7 @@
 //! Requests to one database, and what their answers say.
 //!
-//! Of `arangors` this uses the clients and the addresses of databases, and no more: its own requests look at the body
-//! of an answer and never at its status, so a page of a proxy would be an unreadable answer, and an error without a
-//! word about it a success.
+//! Of `arangors` this uses the clients and the addresses of databases only. The requests of `arangors` look at the body
+//! of an answer and never at its status, so they would take an error without an error message for a success.
 
 use std::fmt;
 use std::sync::Arc;
@@ -79,7 +78,7 @@ impl Session {
         }
     }
 
-    /// A query that nobody waits for any more is not worth its time on the server.
+    /// A query whose client has stopped waiting is killed. Its plan is never cached, so that its time is its own.
     fn request_of(&self, query: &Query) -> Value {
         json!({
             "query": query.text,
@@ -90,8 +89,7 @@ impl Session {
     }
 
     async fn send(&self, method: Method, path: &str, body: String) -> Result<Value, Failure> {
-        let unfit =
-            |error: &dyn fmt::Display| Failure::Senseless(format!("an address that cannot be: {error}"));
+        let unfit = |error: &dyn fmt::Display| Failure::Senseless(format!("an invalid address: {error}"));
         let url = self.base.join(path).map_err(|error| unfit(&error))?;
         let request = Request::builder()
             .method(method)

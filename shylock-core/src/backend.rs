@@ -152,6 +152,7 @@ crate::forward_backend!(std::sync::Arc<B>, <B>, |arc| **arc);
 /// What a store can do, so that the core and the suite need not guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[allow(clippy::struct_excessive_bools, reason = "each of them is independent of the others")]
 pub struct Capabilities {
     /// Whether an acknowledged change survives a crash of the store's processes.
     pub durable: bool,

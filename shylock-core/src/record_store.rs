@@ -130,19 +130,19 @@ async fn compare_and_swap<S: RecordStore + ?Sized>(
     for _ in 0..ROUNDS {
         let locks: Vec<LockName> = open.iter().map(|&i| changes[i].lock().clone()).collect();
         let loaded = complete(store.load_many(&locks).await?, locks.len())?;
-        let (mut writes, mut writers) = (Vec::new(), Vec::new());
+        let (mut writes, mut places) = (Vec::new(), Vec::new());
         for (&i, loaded) in open.iter().zip(&loaded) {
             if let Some(record) = changes[i].apply(loaded) {
                 let expected = loaded.version().cloned();
                 writes.push(Write::new(changes[i].lock().clone(), expected, record));
-                writers.push(i);
+                places.push(i);
             }
         }
         if writes.is_empty() {
             return Ok(changes);
         }
         let written = complete(store.store_many(&writes).await?, writes.len())?;
-        open = writers.into_iter().zip(written).filter(|(_, written)| !written).map(|(i, _)| i).collect();
+        open = places.into_iter().zip(written).filter(|(_, written)| !written).map(|(i, _)| i).collect();
         if open.is_empty() {
             return Ok(changes);
         }
@@ -209,10 +209,10 @@ impl<S: RecordStore> Backend for RecordBackend<S> {
         let change = |(&lock, places): (&&LockName, &Vec<usize>)| {
             Change::new(lock.clone(), places.iter().map(step).collect())
         };
-        let changes = of_lock.iter().map(change).collect();
-        let changed = complete(self.store.update(changes).await?, of_lock.len())?;
+        let applied = self.store.update(of_lock.iter().map(change).collect()).await?;
+        let applied = complete(applied, of_lock.len())?;
         let mut answers = vec![Renewed::Gone; renewals.len()];
-        for ((lock, places), change) in of_lock.into_iter().zip(changed) {
+        for ((lock, places), change) in of_lock.into_iter().zip(applied) {
             for (&i, answer) in places.iter().zip(complete(change.into_answers(lock)?, places.len())?) {
                 answers[i] = answer.renewed()?;
             }

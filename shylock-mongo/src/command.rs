@@ -2,7 +2,7 @@
 
 use mongodb::bson::{Bson, Document, doc};
 use shylock_core::{
-    BackendError, BackendErrorKind, ClaimId, JoinRequest, ListPage, LockName, Renewal, Renewed,
+    BackendError, BackendErrorKind, ClaimId, JoinRequest, ListPage, LockName, Mode, Renewal, Renewed, Value,
 };
 use std::time::Duration;
 
@@ -10,25 +10,30 @@ use crate::error::{self, Fault};
 use crate::options::MongoOptions;
 use crate::pipeline;
 
-/// The live queue is in `value.claims` of the reply, the time of it in `value.at`.
+/// The live queue is in the document `value` of the reply, the time of it in its `at`.
 ///
 /// The filter is `_id` alone: then the server itself repeats an upsert that collides with another one.
 pub(crate) fn join(options: &MongoOptions, request: &JoinRequest) -> Document {
     let update = pipeline::join(request, options.retention);
     let mut command = find_and_modify(options, request.lock.as_str(), update);
     if request.only_if_granted {
-        // The record of a request that was refused tells of an earlier time. (To compute a field is expensive, so
+        // The record of a request that was refused has an earlier time. (To compute a field is expensive, so
         // otherwise the server is not asked to.)
-        command.insert("fields", doc! { "claims": 1, "at": "$$NOW" });
+        command.insert("fields", record());
     }
     write(options, command)
 }
 
-/// Fails with [`pipeline::GONE`] and changes nothing, if the server can do all that is needed of it and the
+/// Fails with [`pipeline::REFUSED`] and changes nothing, if the server can do all that is needed of it and the
 /// user may do it. No lock has an empty name.
 pub(crate) fn probe(options: &MongoOptions) -> Document {
     let update = pipeline::renew(ClaimId::random(), Duration::ZERO, Duration::ZERO);
     write(options, find_and_modify(options, "", update))
+}
+
+/// What [`record`](crate::record) reads.
+fn record() -> Document {
+    doc! { "claims": 1, "value": 1, "abandoned": 1, "at": "$$NOW" }
 }
 
 fn find_and_modify(options: &MongoOptions, name: &str, update: Vec<Document>) -> Document {
@@ -52,18 +57,35 @@ pub(crate) fn renew(options: &MongoOptions, renewals: &[Renewal]) -> Document {
     write(options, doc! { "update": &options.collection, "updates": updates, "ordered": false })
 }
 
+/// The answer is read by [`was_done`], as those of [`set_value`] and [`downgrade`].
 pub(crate) fn leave(options: &MongoOptions, lock: &LockName, claim: ClaimId, linger: Duration) -> Document {
-    let update = pipeline::leave(claim, linger, options.retention);
-    let statement = doc! { "q": { "_id": lock.as_str() }, "u": update };
+    update(options, lock, pipeline::leave(claim, linger, options.retention))
+}
+
+pub(crate) fn set_value(
+    options: &MongoOptions,
+    lock: &LockName,
+    claim: ClaimId,
+    value: Option<&Value>,
+) -> Document {
+    update(options, lock, pipeline::write(claim, value, options.retention))
+}
+
+pub(crate) fn downgrade(options: &MongoOptions, lock: &LockName, claim: ClaimId, mode: Mode) -> Document {
+    update(options, lock, pipeline::downgrade(claim, mode))
+}
+
+fn update(options: &MongoOptions, lock: &LockName, pipeline: Vec<Document>) -> Document {
+    let statement = doc! { "q": { "_id": lock.as_str() }, "u": pipeline };
     write(options, doc! { "update": &options.collection, "updates": [statement] })
 }
 
 /// The live queue is in the only document of the reply, together with the time of it.
-pub(crate) fn queue(options: &MongoOptions, lock: &LockName) -> Document {
+pub(crate) fn queue(options: &MongoOptions, name: &str) -> Document {
     doc! {
         "find": &options.collection,
-        "filter": { "_id": lock.as_str() },
-        "projection": { "claims": 1, "at": "$$NOW" },
+        "filter": { "_id": name },
+        "projection": record(),
         "limit": 1,
         "singleBatch": true,
         "maxTimeMS": options.max_time_millis(),
@@ -115,11 +137,17 @@ pub(crate) fn confirmed(step: &str, reply: Document) -> Result<Document, Backend
     }
 }
 
-/// Makes an error of what `run_command` calls a success: a statement that failed.
-pub(crate) fn done(step: &str, reply: &Document) -> Result<(), BackendError> {
+/// Whether the only statement of an [`update`] did its step: it did not if the pipeline refused to, or if there is no
+/// record.
+pub(crate) fn was_done(step: &str, reply: &Document) -> Result<bool, BackendError> {
+    const REFUSALS: [i32; 2] = [pipeline::REFUSED, pipeline::NOTHING_TO_SLICE];
     match write_errors(reply).next() {
+        Some((_, fault)) if REFUSALS.contains(&fault.code) => Ok(false),
         Some((_, fault)) => Err(error::from_fault(step, fault)),
-        None => Ok(()),
+        None => match matched(reply) {
+            Some(matched) => Ok(matched > 0),
+            None => Err(broken(step, "MongoDB does not say whether it found the record")),
+        },
     }
 }
 
@@ -128,22 +156,29 @@ pub(crate) fn renewed(step: &str, count: usize, reply: &Document) -> Result<Vec<
     let mut answers = vec![Renewed::Extended; count];
     for (index, fault) in write_errors(reply) {
         match answers.get_mut(index) {
-            Some(answer) if fault.code == pipeline::GONE => *answer = Renewed::Gone,
+            Some(answer) if fault.code == pipeline::REFUSED => *answer = Renewed::Gone,
             _ => return Err(error::from_fault(step, fault)),
         }
     }
-    // A statement that neither failed nor matched would be one that was not done.
+    // A statement that neither failed nor matched was not done.
     let extended = answers.iter().filter(|answer| **answer == Renewed::Extended).count();
-    let matched = match reply.get("n") {
-        Some(Bson::Int32(n)) => usize::try_from(*n).ok(),
-        Some(Bson::Int64(n)) => usize::try_from(*n).ok(),
-        _ => None,
-    };
-    if matched == Some(extended) {
-        return Ok(answers);
+    match matched(reply) {
+        Some(matched) if matched == extended => Ok(answers),
+        matched => Err(broken(step, &format!("MongoDB answers for {matched:?} of {extended} renewals"))),
     }
-    let message = format!("could not {step}: MongoDB answers for {matched:?} of {extended} renewals");
-    Err(BackendError::new(BackendErrorKind::Broken, message))
+}
+
+/// How many statements of an update found their record.
+fn matched(reply: &Document) -> Option<usize> {
+    match reply.get("n")? {
+        Bson::Int32(n) => usize::try_from(*n).ok(),
+        Bson::Int64(n) => usize::try_from(*n).ok(),
+        _ => None,
+    }
+}
+
+fn broken(step: &str, why: &str) -> BackendError {
+    BackendError::new(BackendErrorKind::Broken, format!("could not {step}: {why}"))
 }
 
 /// The statements of an update that failed: which one, and why.
@@ -172,7 +207,7 @@ mod tests {
 
     #[test]
     fn renewals_are_answered_in_order() {
-        let gone = doc! { "index": 1, "code": pipeline::GONE, "errmsg": "gone" };
+        let gone = doc! { "index": 1, "code": pipeline::REFUSED, "errmsg": "gone" };
         let reply = doc! { "ok": 1, "n": 2, "writeErrors": [gone] };
         let answers = renewed("renew", 3, &reply).expect("answers");
         assert_eq!(answers, [Renewed::Extended, Renewed::Gone, Renewed::Extended]);
@@ -180,10 +215,22 @@ mod tests {
 
     #[test]
     fn a_statement_that_failed_is_an_error() {
-        assert!(done("leave", &doc! { "ok": 1, "n": 0 }).is_ok());
         let conflict = doc! { "index": 0, "code": 112, "errmsg": "WriteConflict" };
-        let error = done("leave", &doc! { "ok": 1, "writeErrors": [conflict] }).expect_err("an error");
+        let error = was_done("leave", &doc! { "ok": 1, "writeErrors": [conflict] }).expect_err("an error");
         assert_eq!(error.kind(), BackendErrorKind::Transient);
+        let error = was_done("leave", &doc! { "ok": 1 }).expect_err("an error");
+        assert_eq!(error.kind(), BackendErrorKind::Broken);
+    }
+
+    #[test]
+    fn a_step_is_done_unless_the_pipeline_refused_or_there_is_no_record() {
+        assert!(was_done("leave", &doc! { "ok": 1, "n": 1 }).expect("an answer"));
+        assert!(!was_done("leave", &doc! { "ok": 1, "n": 0 }).expect("an answer"));
+        for code in [pipeline::REFUSED, pipeline::NOTHING_TO_SLICE] {
+            let refused = doc! { "index": 0, "code": code, "errmsg": "" };
+            let reply = doc! { "ok": 1, "n": 0, "writeErrors": [refused] };
+            assert!(!was_done("leave", &reply).expect("an answer"));
+        }
     }
 
     #[test]

@@ -14,6 +14,10 @@ pub(crate) async fn database(url: &str) -> Result<Database, BackendError> {
         Ok(options) => options,
         Err(error) => return Err(malformed(url, &error).await),
     };
+    if options.server_selection_timeout == Some(Duration::ZERO) {
+        let message = "invalid serverSelectionTimeoutMS 0: must be at least 1; a few seconds are good";
+        return Err(BackendError::new(BackendErrorKind::Misconfigured, message));
+    }
     options.app_name.get_or_insert_with(|| "shylock".into());
     options.max_pool_size.get_or_insert(100);
     options.server_selection_timeout.get_or_insert(Duration::from_secs(5));

@@ -1,4 +1,7 @@
-//! What the driver's errors, and the errors inside of the server's replies, mean to the core.
+//! What the driver's errors, and the errors inside the server's replies, mean to the core.
+
+mod codes;
+mod hints;
 
 use std::fmt;
 use std::time::Duration;
@@ -9,20 +12,28 @@ use shylock_core::{BackendError, BackendErrorKind};
 
 /// The error of a step that the driver could not do. `step` says what was tried, as in "could not {step}".
 pub(crate) fn from_driver(step: &str, error: DriverError) -> BackendError {
-    let fault = Fault::of(&error);
-    explain(step, classify(&error), fault.as_ref()).with_source(error)
+    let (kind, fault) = (classify(&error), Fault::of(&error));
+    // The driver's text for a whole error repeats the answer of the server; that of its kind is for people.
+    let cause = fault.as_ref().map_or_else(|| error.kind.to_string(), Fault::to_string);
+    let advice =
+        fault.as_ref().map_or_else(|| hints::of_driver(&error, kind), |fault| hints::of_fault(fault, kind));
+    BackendError::new(kind, format!("could not {step}: {advice}: {cause}")).with_source(error)
 }
 
 /// The error of a step whose reply has an error inside, which the driver's `run_command` does not look for.
 pub(crate) fn from_fault(step: &str, fault: Fault) -> BackendError {
-    explain(step, kind_of(&fault), Some(&fault)).with_source(fault)
+    let kind = kind_of(&fault);
+    let advice = hints::of_fault(&fault, kind);
+    BackendError::new(kind, format!("could not {step}: {advice}: {fault}")).with_source(fault)
 }
 
 /// The one place that says what an error of the driver means.
 fn classify(error: &DriverError) -> BackendErrorKind {
     match &*error.kind {
         ErrorKind::Command(_) | ErrorKind::Write(_) => match Fault::of(error).map(|fault| kind_of(&fault)) {
-            Some(BackendErrorKind::Broken) | None if is_labelled_retryable(error) => {
+            Some(BackendErrorKind::Broken | BackendErrorKind::Misconfigured) | None
+                if is_labelled_retryable(error) =>
+            {
                 BackendErrorKind::Transient
             }
             Some(kind) => kind,
@@ -44,9 +55,15 @@ fn classify(error: &DriverError) -> BackendErrorKind {
 }
 
 fn is_labelled_retryable(error: &DriverError) -> bool {
-    ["RetryableWriteError", "RetryableError", "TransientTransactionError", "NoWritesPerformed"]
-        .into_iter()
-        .any(|label| error.contains_label(label))
+    [
+        "RetryableWriteError",
+        "RetryableError",
+        "TransientTransactionError",
+        "NoWritesPerformed",
+        "SystemOverloadedError",
+    ]
+    .into_iter()
+    .any(|label| error.contains_label(label))
 }
 
 /// An error as a MongoDB server words it: in a reply, or in an error of the driver.
@@ -104,75 +121,47 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MongoDB error {} ({}): {}", self.code, self.name, self.message)
+        write!(f, "MongoDB error {}", self.code)?;
+        if !self.name.is_empty() {
+            write!(f, " ({})", self.name)?;
+        }
+        write!(f, ": {}", self.message)
     }
 }
 
 impl std::error::Error for Fault {}
 
 fn kind_of(fault: &Fault) -> BackendErrorKind {
-    match kind_of_code(fault.code) {
+    match codes::kind_of_code(fault.code) {
         BackendErrorKind::Throttled { .. } => BackendErrorKind::Throttled {
             retry_after: fault.base_backoff.or_else(|| retry_after(&fault.message)),
         },
+        // Whatever its code: with this text it is a request to wait.
+        _ if retry_after(&fault.message).is_some() => {
+            BackendErrorKind::Throttled { retry_after: retry_after(&fault.message) }
+        }
         // The write was done: whatever kept the others from confirming it may pass.
-        BackendErrorKind::Broken if fault.unconfirmed => BackendErrorKind::Transient,
+        BackendErrorKind::Misconfigured if is_write_concern_unknown(fault.code) => {
+            BackendErrorKind::Misconfigured
+        }
+        _ if fault.unconfirmed => BackendErrorKind::Transient,
         kind => kind,
     }
 }
 
-fn kind_of_code(code: i32) -> BackendErrorKind {
-    match code {
-        // The network, time limits, elections, shutting down, write conflicts, chunks that move.
-        6 | 7 | 24 | 43 | 46 | 50 | 63 | 64 | 70 | 89 | 91 | 112 | 117 | 133 | 134 | 150 | 189 | 202 | 225 | 237
-        | 246 | 249 | 251 | 262 | 365 | 391 | 9001 | 10058 | 10107 | 11600 | 11601 | 11602 | 13388 | 13435 | 13436
-        // Two upserts of one name at once: one of them did it.
-        | 11000
-        // The disk is full.
-        | 14031 => BackendErrorKind::Transient,
-        // Request units used up (Cosmos DB), and the rate limit of newer servers.
-        462 | 16500 => BackendErrorKind::Throttled { retry_after: None },
-        11 | 13 | 18 | 8000 => BackendErrorKind::Denied,
-        // What the command says cannot be had here: options, indexes, views, shard keys, validators, write concerns,
-        2 | 9 | 20 | 31 | 47 | 48 | 61 | 67 | 72 | 73 | 79 | 85 | 86 | 100 | 121 | 166 | 197 | 10334 | 17419 | 17420
-        // or the server is too old, or another product.
-        | 40 | 59 | 115 | 168 | 224 | 238 | 323 | 16436 | 17276 | 40324 | 40573 | 51144 => {
-            BackendErrorKind::Misconfigured
-        }
-        _ => BackendErrorKind::Broken,
-    }
+/// `UnknownReplWriteConcern` and `UnsatisfiableWriteConcern`: no number of repetitions confirms such a write.
+fn is_write_concern_unknown(code: i32) -> bool {
+    [79, 100].contains(&code)
 }
 
-/// The number after `RetryAfterMs=` in a message; it can be written in some ways.
+/// The number after `RetryAfterMs` in a message, however it is written: `RetryAfterMs=34`, `"retryAfterMs": "34"`,
+/// `RetryAfterMs = 33.9`, which is rounded up.
 fn retry_after(message: &str) -> Option<Duration> {
-    let (_, rest) = message.split_once("RetryAfterMs")?;
-    let digits = rest.trim_start_matches(['=', ':', ' ', '"']);
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-    digits[..end].parse().ok().map(Duration::from_millis)
-}
-
-fn explain(step: &str, kind: BackendErrorKind, fault: Option<&Fault>) -> BackendError {
-    let what_to_do = match kind {
-        BackendErrorKind::Transient if fault.is_some_and(|fault| fault.unconfirmed) => {
-            "it was written, but not yet by as many servers as the write concern asks for; repeat it, and look after the other servers if that lasts"
-        }
-        BackendErrorKind::Transient => {
-            "MongoDB cannot be reached, is busy, or changes its primary; repeat it, and look after the server if that lasts"
-        }
-        BackendErrorKind::Throttled { .. } => {
-            "MongoDB asks to slow down; repeat it later, or give it more capacity"
-        }
-        BackendErrorKind::Denied => {
-            "MongoDB refuses the credentials, or they lack rights; check the user, the password and `authSource`, and grant `readWrite` on the database"
-        }
-        BackendErrorKind::Misconfigured => {
-            "MongoDB cannot do this as it is set up; change what the source of this error names"
-        }
-        _ => "this was not expected of MongoDB; see the source of this error",
-    };
-    let code =
-        fault.map(|fault| format!(" [MongoDB error {} {}]", fault.code, fault.name)).unwrap_or_default();
-    BackendError::new(kind, format!("could not {step}: {what_to_do}{code}"))
+    let at = message.to_ascii_lowercase().find("retryafterms")?;
+    let rest = message[at + "retryafterms".len()..].trim_start_matches(['=', ':', ' ', '"', '\'', '\\']);
+    let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
+    let millis: f64 = rest[..end].trim_end_matches('.').parse().ok()?;
+    Duration::try_from_secs_f64(millis.ceil() / 1_000.0).ok()
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub struct MongoOptions {
     pub(crate) write_timeout: Duration,
     pub(crate) max_time: Duration,
     pub(crate) retention: Duration,
+    pub(crate) read_only: bool,
 }
 
 /// How many servers must have a write before it counts.
@@ -46,6 +47,7 @@ impl MongoOptions {
             write_timeout: Duration::from_secs(5),
             max_time: Duration::from_secs(10),
             retention: Duration::from_secs(3600),
+            read_only: false,
         }
     }
 
@@ -95,6 +97,27 @@ impl MongoOptions {
         self
     }
 
+    /// Whether the backend only reads: for tools that show locks. It then needs no right to write, creates nothing, and
+    /// every step that would change a lock fails.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), shylock_core::BackendError> {
+    /// use shylock_core::{Backend, ListPage};
+    /// use shylock_mongo::{MongoBackend, MongoOptions};
+    ///
+    /// let options = MongoOptions::new().read_only(true);
+    /// let backend = MongoBackend::connect_with_options("mongodb://localhost/projectdb", options).await?;
+    /// for name in backend.list(&ListPage::new("invoices/", 100)).await? {
+    ///     println!("{name}: {} claims", backend.queue(&name).await?.claims.len());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
     /// The write concern of a command. A command without a time limit would wait for ever.
     pub(crate) fn write_concern_document(&self) -> Document {
         let wtimeout = limit_millis(self.write_timeout);
@@ -109,18 +132,31 @@ impl MongoOptions {
         limit_millis(self.max_time)
     }
 
+    /// # Errors
+    /// `Misconfigured`, with a message that names the option and its value.
     pub(crate) fn check(&self) -> Result<(), BackendError> {
         let name = &self.collection;
-        let wrong = if name.is_empty() || name.contains(['$', '\0']) || name.starts_with("system.") {
-            format!("{name:?} cannot be the name of a collection; choose another one")
+        let invalid = if name.is_empty() || name.contains(['$', '\0']) || name.starts_with("system.") {
+            format!(
+                "invalid collection {name:?}: it must not be empty, begin with `system.`, or contain `$` or a NUL"
+            )
+        } else if name.len() > LONGEST_COLLECTION {
+            let bytes = name.len();
+            format!("invalid collection: its name has {bytes} bytes, and the maximum is {LONGEST_COLLECTION}")
+        } else if name.starts_with('.') || name.ends_with('.') {
+            format!("invalid collection {name:?}: it must not begin or end with a dot")
         } else if self.write_concern == WriteConcern::Servers(0) {
-            "a write that no server confirms cannot grant a lock; use WriteConcern::Majority".into()
-        } else if self.write_timeout.is_zero() || self.max_time.is_zero() {
-            "write_timeout and max_time must be a millisecond at least; a few seconds are good".into()
+            "invalid write_concern Servers(0): a write that no server confirms cannot grant a lock; use \
+             WriteConcern::Majority"
+                .into()
+        } else if self.write_timeout.is_zero() {
+            "invalid write_timeout 0 ms: must be at least 1 ms; a few seconds are good".into()
+        } else if self.max_time.is_zero() {
+            "invalid max_time 0 ms: must be at least 1 ms; a few seconds are good".into()
         } else {
             return Ok(());
         };
-        Err(BackendError::new(BackendErrorKind::Misconfigured, wrong))
+        Err(BackendError::new(BackendErrorKind::Misconfigured, invalid))
     }
 }
 
@@ -130,8 +166,12 @@ impl Default for MongoOptions {
     }
 }
 
+/// Of a name together with that of its database the server takes 255 bytes, and 120 before MongoDB 4.4. A database's
+/// has up to 63.
+const LONGEST_COLLECTION: usize = 255 - 63 - 1;
+
 /// Milliseconds since 1970 and spans of them stay below this, so that no sum overflows on the server.
-const LONGEST: i64 = i64::MAX / 2;
+pub(crate) const LONGEST: i64 = i64::MAX / 2;
 
 /// A span as the pipeline wants it: rounded up, so that no lease is shorter than was asked for.
 pub(crate) fn millis(span: Duration) -> i64 {
@@ -164,18 +204,23 @@ mod tests {
     }
 
     #[test]
-    fn senseless_options_are_refused() {
+    fn an_invalid_option_is_refused_by_its_name() {
         let good = MongoOptions::new;
-        for options in [
-            good().collection(""),
-            good().collection("a$b"),
-            good().collection("system.locks"),
-            good().write_concern(WriteConcern::Servers(0)),
-            good().write_timeout(Duration::ZERO),
-            good().max_time(Duration::ZERO),
+        for (options, name) in [
+            (good().collection(""), "collection"),
+            (good().collection("a$b"), "collection"),
+            (good().collection("a\0b"), "collection"),
+            (good().collection(".a"), "collection"),
+            (good().collection("a."), "collection"),
+            (good().collection("system.locks"), "collection"),
+            (good().collection("x".repeat(192)), "collection"),
+            (good().write_concern(WriteConcern::Servers(0)), "write_concern"),
+            (good().write_timeout(Duration::ZERO), "write_timeout"),
+            (good().max_time(Duration::ZERO), "max_time"),
         ] {
             let error = options.check().expect_err("refused");
             assert_eq!(error.kind(), BackendErrorKind::Misconfigured);
+            assert!(error.to_string().starts_with(&format!("invalid {name}")), "{error}");
         }
     }
 }

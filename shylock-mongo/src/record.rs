@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use mongodb::bson::{Bson, Document};
 use shylock_core::queue::{Claim, Queue};
-use shylock_core::{BackendError, BackendErrorKind, FencingToken, LockName, Mode, Owner, Snapshot};
+use shylock_core::{BackendError, BackendErrorKind, FencingToken, LockName, Mode, Owner, Snapshot, Value};
 
 type Reason = Box<dyn StdError + Send + Sync>;
 
@@ -26,18 +26,25 @@ fn decode(document: &Document) -> Result<Snapshot, Reason> {
         let claim = claim.as_document().ok_or("a claim is no document")?;
         queue.claims.push(decode_claim(claim)?);
     }
+    if document.contains_key("value") {
+        queue.value = Some(Value::new(document.get_str("value")?)?);
+    }
+    if document.contains_key("abandoned") {
+        queue.abandoned = Some(FencingToken::new(integer(document, "abandoned")?));
+    }
     Ok(queue.snapshot(now))
 }
 
 fn decode_claim(claim: &Document) -> Result<Claim, Reason> {
     let max = u32::try_from(integer(claim, "max")?)?;
-    Ok(Claim {
-        id: claim.get_str("id")?.parse()?,
-        mode: if claim.get_bool("shared")? { Mode::Shared { max } } else { Mode::Exclusive },
-        token: FencingToken::new(integer(claim, "token")?),
-        expires_at: date(claim, "expiresAt")?,
-        owner: decode_owner(claim.get_document("owner")?)?,
-    })
+    let (id, token) = (claim.get_str("id")?.parse()?, FencingToken::new(integer(claim, "token")?));
+    let mode = if claim.get_bool("shared")? { Mode::Shared { max } } else { Mode::Exclusive };
+    // Earlier versions did not write down when a claim joined.
+    let joined_at = if claim.contains_key("joinedAt") { date(claim, "joinedAt")? } else { 0 };
+    let owner = decode_owner(claim.get_document("owner")?)?;
+    let mut decoded = Claim::new(id, mode, token, joined_at, date(claim, "expiresAt")?, owner);
+    decoded.leaving = claim.contains_key("leaving") && claim.get_bool("leaving")?;
+    Ok(decoded)
 }
 
 fn decode_owner(owner: &Document) -> Result<Owner, Reason> {
@@ -97,6 +104,31 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_the_older_form_tells_when_a_claim_joined_by_its_token() {
+        let snapshot = read(&record()).expect("a record");
+        assert_eq!(snapshot.claims[0].joined_ago, Duration::from_millis(998));
+        assert!(!snapshot.claims[0].leaving);
+        assert_eq!(snapshot.value, None);
+    }
+
+    #[test]
+    fn a_snapshot_has_what_outlives_the_claims() {
+        let mut record = record();
+        record.insert("value", "$x");
+        record.insert("abandoned", 1_i64);
+        let claim = record.get_array_mut("claims").expect("claims")[1].as_document_mut().expect("a claim");
+        claim.insert("joinedAt", DateTime::from_millis(400));
+        claim.insert("leaving", true);
+        let snapshot = read(&record).expect("a record");
+        assert_eq!(snapshot.value, Some(Value::new("$x").expect("a value")));
+        assert_eq!(snapshot.abandoned, Some(FencingToken::new(1024)), "the claim that has lapsed since");
+        assert_eq!(
+            (snapshot.claims[0].joined_ago, snapshot.claims[0].leaving),
+            (Duration::from_millis(600), true)
+        );
+    }
+
+    #[test]
     fn no_record_is_an_empty_queue() {
         let lock = LockName::new("a").expect("a name");
         assert_eq!(snapshot(&lock, None).expect("empty"), Snapshot::default());
@@ -104,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_record_of_somebody_else_is_an_error_that_names_the_lock() {
-        for field in ["id", "shared", "max", "token", "expiresAt", "owner"] {
+        for field in ["id", "shared", "max", "token", "joinedAt", "expiresAt", "leaving", "owner"] {
             let mut document = record();
             let claims = document.get_array_mut("claims").expect("claims");
             claims[1].as_document_mut().expect("a claim").insert(field, "something else");

@@ -1,11 +1,14 @@
-//! Is this server fit for locks, and this collection? And the index.
+//! Checks the server and the collection, and creates the index.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error as DriverError, ErrorKind};
-use shylock_core::{BackendError, BackendErrorKind};
+use shylock_core::{BackendError, BackendErrorKind, Capabilities};
 
-use crate::options::MongoOptions;
+use crate::options::{MongoOptions, WriteConcern};
 use crate::{command, error, pipeline};
 
 /// MongoDB 4.4, the first whose `find` can answer `$$NOW`.
@@ -17,15 +20,35 @@ const COMMAND_NOT_FOUND: i32 = 59;
 const INDEX_OPTIONS_CONFLICT: i32 = 85;
 const INDEX_KEY_SPECS_CONFLICT: i32 = 86;
 
-/// Refuses what cannot hold locks, and makes the index.
-pub(crate) async fn prepare(database: &Database, options: &MongoOptions) -> Result<(), BackendError> {
+/// Refuses what cannot hold locks, creates the index, and answers what the server can do.
+///
+/// Every command has a time limit, so that a server does not work on for a caller who has given up.
+pub(crate) async fn prepare(
+    database: &Database,
+    options: &MongoOptions,
+) -> Result<Capabilities, BackendError> {
     let setup = Setup { database, options };
-    setup.check_version().await?;
+    let hello = setup.hello().await?;
+    check_version(&hello)?;
     setup.check_collection().await?;
-    if !setup.has_index().await? {
-        setup.create_index().await?;
+    let has_index = setup.has_index().await?;
+    if options.read_only {
+        setup.probe_reading().await?;
+    } else {
+        if !has_index {
+            setup.create_index().await?;
+        }
+        setup.probe().await?;
     }
-    setup.probe().await
+    Ok(capabilities(&hello, options))
+}
+
+/// Change streams come from the oplog, which only members of a replica set have. Through a router there always is one.
+fn capabilities(hello: &Document, options: &MongoOptions) -> Capabilities {
+    let is_router = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+    let is_replicated = is_router || hello.contains_key("setName");
+    let survives_failover = options.write_concern == WriteConcern::Majority || !is_replicated;
+    Capabilities::new().durable(options.journal && survives_failover).wakeups(is_replicated)
 }
 
 struct Setup<'a> {
@@ -34,20 +57,24 @@ struct Setup<'a> {
 }
 
 impl Setup<'_> {
-    async fn check_version(&self) -> Result<(), BackendError> {
-        let reply = match self.database.run_command(doc! { "hello": 1 }).await {
-            Ok(reply) => reply,
+    async fn hello(&self) -> Result<Document, BackendError> {
+        let command = doc! { "hello": 1, "maxTimeMS": self.options.max_time_millis() };
+        match self.database.run_command(command).await {
+            Ok(reply) => Ok(reply),
             // It came with 4.4.2.
-            Err(error) if code(&error) == Some(COMMAND_NOT_FOUND) => return Err(too_old()),
-            Err(error) => return Err(error::from_driver("ask the MongoDB server for its version", error)),
-        };
-        check_version(&reply)
+            Err(error) if code(&error) == Some(COMMAND_NOT_FOUND) => Err(too_old()),
+            Err(error) => Err(error::from_driver("ask the MongoDB server for its version", error)),
+        }
     }
 
     async fn check_collection(&self) -> Result<(), BackendError> {
         let name = &self.options.collection;
         let step = format!("look at collection `{name}`");
-        let command = doc! { "listCollections": 1, "filter": { "name": name } };
+        let command = doc! {
+            "listCollections": 1,
+            "filter": { "name": name },
+            "maxTimeMS": self.options.max_time_millis(),
+        };
         let found = self.allowed(&step, self.documents(command).await)?;
         match found.and_then(|found| found.into_iter().next()) {
             Some(collection) => check_collection(name, &collection),
@@ -59,7 +86,8 @@ impl Setup<'_> {
     async fn has_index(&self) -> Result<bool, BackendError> {
         let name = &self.options.collection;
         let step = format!("look at the indexes of collection `{name}`");
-        let listed = match self.documents(doc! { "listIndexes": name }).await {
+        let command = doc! { "listIndexes": name, "maxTimeMS": self.options.max_time_millis() };
+        let listed = match self.documents(command).await {
             Err(error) if code(&error) == Some(NAMESPACE_NOT_FOUND) => return Ok(false),
             listed => self.allowed(&step, listed)?,
         };
@@ -83,11 +111,7 @@ impl Setup<'_> {
                     Err(unfit_index(name).with_source(error))
                 }
                 Some(UNAUTHORIZED) => {
-                    tracing::warn!(
-                        "no right to create the index of collection `{name}`; without it, locks work but are never \
-                         purged. If it is not there yet, create it: db.getCollection({name:?}).createIndex({{purgeAt: 1}}, \
-                         {{expireAfterSeconds: 0}})"
-                    );
+                    warn_once(self.database.name(), name);
                     Ok(())
                 }
                 _ => Err(error::from_driver(&step, error)),
@@ -95,11 +119,11 @@ impl Setup<'_> {
         }
     }
 
-    /// Tries a step that fails at its very end, on purpose: so the rights are there, and all that it is made of.
+    /// Tries a step that fails at its very end, on purpose: then the user has the rights, and the server all operators.
     async fn probe(&self) -> Result<(), BackendError> {
         let step = format!("change a lock in collection `{}`", self.options.collection);
         match self.database.run_command(command::probe(self.options)).await {
-            Err(error) if code(&error) == Some(pipeline::GONE) => Ok(()),
+            Err(error) if code(&error) == Some(pipeline::REFUSED) => Ok(()),
             Err(error) => Err(error::from_driver(&step, error)),
             Ok(_) => {
                 let message = format!(
@@ -108,6 +132,12 @@ impl Setup<'_> {
                 Err(BackendError::new(BackendErrorKind::Misconfigured, message))
             }
         }
+    }
+
+    async fn probe_reading(&self) -> Result<(), BackendError> {
+        let step = format!("read collection `{}`", self.options.collection);
+        let read = self.database.run_command(command::queue(self.options, "")).await;
+        read.map(drop).map_err(|error| error::from_driver(&step, error))
     }
 
     async fn documents(&self, command: Document) -> Result<Vec<Document>, DriverError> {
@@ -136,6 +166,18 @@ fn check_version(hello: &Document) -> Result<(), BackendError> {
     match integer(hello.get("maxWireVersion")) {
         Some(version) if version >= OLDEST_WIRE_VERSION => Ok(()),
         _ => Err(too_old()),
+    }
+}
+
+/// Says once in a process for each collection that the index may be missing.
+fn warn_once(database: &str, collection: &str) {
+    static WARNED: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    if warned.get_or_insert_default().insert(format!("{database}.{collection}")) {
+        tracing::warn!(
+            "no right to create the index of collection `{collection}`; without it, locks work but are never purged. If it \
+             is missing, create it: db.getCollection({collection:?}).createIndex({{purgeAt: 1}}, {{expireAfterSeconds: 0}})"
+        );
     }
 }
 
@@ -233,6 +275,29 @@ mod tests {
             let error = check_version(&hello).expect_err("too old");
             assert_eq!(error.kind(), BackendErrorKind::Misconfigured);
             assert!(error.to_string().contains("4.4"), "{error}");
+        }
+    }
+
+    #[test]
+    fn change_streams_need_a_replica_set_or_a_router() {
+        let has_wakeups = |hello| capabilities(&hello, &MongoOptions::new()).wakeups;
+        assert!(has_wakeups(doc! { "setName": "rs" }));
+        assert!(has_wakeups(doc! { "msg": "isdbgrid" }));
+        assert!(!has_wakeups(doc! { "isWritablePrimary": true }));
+    }
+
+    #[test]
+    fn a_change_is_durable_if_it_is_in_the_journals_of_a_majority() {
+        let one = || MongoOptions::new().write_concern(WriteConcern::Servers(1));
+        let (alone, set) = (doc! {}, doc! { "setName": "rs" });
+        for (hello, options, durable) in [
+            (&set, MongoOptions::new(), true),
+            (&set, MongoOptions::new().journal(false), false),
+            (&set, one(), false),
+            (&alone, one(), true),
+            (&alone, one().journal(false), false),
+        ] {
+            assert_eq!(capabilities(hello, &options).durable, durable, "{hello} {options:?}");
         }
     }
 

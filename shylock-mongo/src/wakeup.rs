@@ -1,4 +1,4 @@
-//! Wakeups: a change stream that the server filters for the leaves that let somebody in.
+//! Wakeups: a change stream that the server filters for the steps after which a claim of one manager may hold.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,30 +8,35 @@ use futures_core::stream::{BoxStream, Stream};
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use mongodb::change_stream::ChangeStream;
-use shylock_core::queue::granted_count;
-use shylock_core::{BackendError, BackendErrorKind, ClaimId, FencingToken, LockName, Mode, Wakeup};
+use shylock_core::queue::holder_count;
+use shylock_core::{
+    BackendError, BackendErrorKind, ClaimId, FencingToken, Interest, LockName, ManagerId, Mode, Wakeup,
+};
 use tracing::{debug, warn};
 
 use crate::error;
 use crate::options::MongoOptions;
 
-/// How long the server keeps a request for events open when there are none. It is no latency: events are
+/// How long the server keeps a request for events open when there are none. It adds no latency: events are
 /// answered at once.
 const AWAIT: Duration = Duration::from_secs(30);
 
-/// Opens a stream, if the server has any and lets us.
+/// Opens a stream, if the user may.
 pub(crate) async fn open(
     database: &Database,
     options: &MongoOptions,
+    interest: &Interest,
 ) -> Result<Option<BoxStream<'static, Wakeup>>, BackendError> {
     let collection = database.collection::<Document>(&options.collection);
-    let watch = collection.watch().pipeline(pipeline()).max_await_time(AWAIT);
+    let watch = collection.watch().pipeline(pipeline(interest.manager)).max_await_time(AWAIT);
     let failure = match watch.await {
-        Ok(stream) => return Ok(Some(Box::pin(Wakeups(stream.with_type())))),
+        Ok(stream) => {
+            return Ok(Some(Box::pin(Wakeups { events: stream.with_type(), interest: interest.clone() })));
+        }
         Err(failure) => error::from_driver("watch the collection for wakeups", failure),
     };
     match failure.kind() {
-        // A server on its own has no change streams: nothing to complain about.
+        // The setup has seen a replica set, but this product has no change streams.
         BackendErrorKind::Misconfigured => {
             debug!(%failure, "no wakeups");
             Ok(None)
@@ -44,28 +49,33 @@ pub(crate) async fn open(
     }
 }
 
-/// A leave sets `next` to a string, which is empty if nobody comes next; nothing else sets it. An update of a small
-/// document may be told as its replacement.
-fn pipeline() -> Vec<Document> {
+/// A leave and a downgrade set `next`, and nothing else does. An update of a small document may be told as its
+/// replacement.
+fn pipeline(manager: ManagerId) -> Vec<Document> {
     const UPDATED: &str = "updateDescription.updatedFields.next";
     const REPLACED: &str = "fullDocument.next";
-    let somebody = doc! { "$or": [{ UPDATED: { "$gt": "" } }, { REPLACED: { "$gt": "" } }] };
+    let named = doc! { "$regex": format!(" {manager}[0-9a-f]{{16}} ") };
+    let ours = doc! { "$or": [{ UPDATED: &named }, { REPLACED: &named }] };
     let fields =
         doc! { "documentKey": 1, "next": { "$ifNull": [format!("${UPDATED}"), format!("${REPLACED}")] } };
-    vec![doc! { "$match": somebody }, doc! { "$project": fields }]
+    vec![doc! { "$match": ours }, doc! { "$project": fields }]
 }
 
 /// The events as wakeups, until the first error: the core then opens another stream.
-struct Wakeups(ChangeStream<Document>);
+struct Wakeups {
+    events: ChangeStream<Document>,
+    interest: Interest,
+}
 
 impl Stream for Wakeups {
     type Item = Wakeup;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Wakeup>> {
         loop {
-            match ready!(Pin::new(&mut self.0).poll_next(cx)) {
+            match ready!(Pin::new(&mut self.events).poll_next(cx)) {
                 Some(Ok(event)) => {
-                    if let Some(wakeup) = wakeup(&event) {
+                    // The server has looked at more claims than those that hold.
+                    if let Some(wakeup) = wakeup(&event).filter(|w| self.interest.selects(w)) {
                         return Poll::Ready(Some(wakeup));
                     }
                 }
@@ -79,60 +89,77 @@ impl Stream for Wakeups {
     }
 }
 
+/// An event that cannot be read is passed over: it is not one of ours.
 fn wakeup(event: &Document) -> Option<Wakeup> {
     let name = event.get_document("documentKey").ok()?.get_str("_id").ok()?;
-    // Whoever cannot be told who holds looks.
-    let granted = event.get_str("next").ok().and_then(granted).unwrap_or_default();
-    Some(Wakeup { lock: LockName::new(name).ok()?, granted })
+    let (abandoned, claims) = event.get_str("next").ok()?.split_once(' ')?;
+    let abandoned = match abandoned {
+        "" => None,
+        token => Some(FencingToken::new(token.parse().ok()?)),
+    };
+    let (holders, next) = holders(claims)?;
+    Some(Wakeup::new(LockName::new(name).ok()?, holders).abandoned(abandoned).next(next))
 }
 
-/// Who holds, of those who come next: an id, how many it allows, and a token, and so on.
-fn granted(next: &str) -> Option<Vec<(ClaimId, FencingToken)>> {
-    let words: Vec<&str> = next.split_whitespace().collect();
+/// Which of the first claims hold, and the first that waits: an id, how many it allows, and a token, and so on.
+fn holders(claims: &str) -> Option<(Vec<(ClaimId, FencingToken)>, Option<ClaimId>)> {
+    let words: Vec<&str> = claims.split(' ').collect();
     let claim = |words: &[&str]| match words {
         [id, max, token] => {
-            let grant = (id.parse().ok()?, FencingToken::new(token.parse().ok()?));
-            Some((grant, Mode::Shared { max: max.parse().ok()? }))
+            let holder = (id.parse().ok()?, FencingToken::new(token.parse().ok()?));
+            Some((holder, Mode::Shared { max: max.parse().ok()? }))
         }
         _ => None,
     };
     let claims: Vec<_> = words.chunks(3).map(claim).collect::<Option<_>>()?;
-    let count = granted_count(claims.iter().map(|(_, mode)| *mode));
-    Some(claims[..count].iter().map(|(grant, _)| *grant).collect())
+    let count = holder_count(claims.iter().map(|(_, mode)| *mode));
+    let next = claims.get(count).map(|((claim, _), _)| *claim);
+    Some((claims[..count].iter().map(|(holder, _)| *holder).collect(), next))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn heard(next: &str) -> Option<Vec<(ClaimId, FencingToken)>> {
-        let event = doc! { "_id": {}, "documentKey": { "_id": "a b" }, "next": next };
-        let wakeup = wakeup(&event)?;
-        assert_eq!(wakeup.lock.as_str(), "a b");
-        Some(wakeup.granted)
+    fn read(next: &str) -> Option<Wakeup> {
+        wakeup(&doc! { "_id": {}, "documentKey": { "_id": "a b" }, "next": next })
+    }
+
+    fn expected(holders: &[(ClaimId, u64)], next: Option<ClaimId>, abandoned: Option<u64>) -> Wakeup {
+        let holders = holders.iter().map(|(id, token)| (*id, FencingToken::new(*token))).collect();
+        let name = LockName::new("a b").expect("a name");
+        Wakeup::new(name, holders).next(next).abandoned(abandoned.map(FencingToken::new))
     }
 
     #[test]
-    fn an_event_names_those_who_hold() {
+    fn an_event_names_the_holders_and_the_next() {
         let [a, b, c] = [(); 3].map(|()| ClaimId::random());
-        let grants = |claims: &[(ClaimId, u64)]| {
-            Some(claims.iter().map(|(id, token)| (*id, FencingToken::new(*token))).collect::<Vec<_>>())
-        };
-        assert_eq!(heard(&format!("{a} 1 7 ")), grants(&[(a, 7)]));
-        assert_eq!(heard(&format!("{a} 2 7 {b} 2 8 {c} 2 9 ")), grants(&[(a, 7), (b, 8)]));
-        assert_eq!(heard(&format!("{a} 4294967295 7 {b} 1 8 {c} 4294967295 9 ")), grants(&[(a, 7)]));
-        assert_eq!(heard(""), Some(vec![]));
+        assert_eq!(read(&format!(" {a} 1 7")), Some(expected(&[(a, 7)], None, None)));
+        assert_eq!(
+            read(&format!(" {a} 2 7 {b} 2 8 {c} 2 9")),
+            Some(expected(&[(a, 7), (b, 8)], Some(c), None))
+        );
+        let max = u32::MAX;
+        assert_eq!(
+            read(&format!(" {a} {max} 7 {b} 1 8 {c} {max} 9")),
+            Some(expected(&[(a, 7)], Some(b), None))
+        );
     }
 
     #[test]
-    fn what_is_no_event_of_ours_is_passed_over() {
+    fn an_event_tells_the_holder_that_lapsed() {
+        let a = ClaimId::random();
+        assert_eq!(read(&format!("5 {a} 1 7")), Some(expected(&[(a, 7)], None, Some(5))));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_passed_over() {
         assert_eq!(wakeup(&doc! {}), None);
-        assert_eq!(wakeup(&doc! { "documentKey": { "_id": 7 }, "next": "" }), None);
-    }
-
-    #[test]
-    fn what_cannot_be_read_names_nobody() {
-        assert_eq!(heard("x 1 2"), Some(vec![]));
-        assert_eq!(heard(&format!("{} 1 ", ClaimId::random())), Some(vec![]));
+        assert_eq!(wakeup(&doc! { "documentKey": { "_id": 7 }, "next": " " }), None);
+        for next in
+            ["", "5", " x 1 2", &format!(" {} 1", ClaimId::random()), &format!("x {} 1 7", ClaimId::random())]
+        {
+            assert_eq!(read(next), None, "{next:?}");
+        }
     }
 }

@@ -30,6 +30,7 @@ fn if_granted(n: u64, mode: Mode, ttl: u64) -> JoinRequest {
     request(n, mode, ttl).only_if_granted(true)
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is what a queue has and a write takes")]
 fn value(text: &str) -> Option<Value> {
     Some(Value::new(text).expect("a short value"))
 }

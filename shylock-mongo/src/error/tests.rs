@@ -61,14 +61,30 @@ fn missing_rights_are_denied() {
 
 #[test]
 fn what_a_person_must_change_is_misconfigured() {
-    for code in [2, 20, 59, 67, 72, 79, 85, 86, 100, 115, 121, 166, 224, 40324, 40573, 51144] {
+    for code in
+        [2, 20, 26, 59, 67, 72, 79, 85, 86, 100, 115, 121, 166, 224, 10334, 17419, 40324, 40573, 51144]
+    {
         assert_eq!(kinds_of_code(code), [Misconfigured; 4], "{code}");
     }
 }
 
 #[test]
-fn an_unknown_code_is_broken_unless_it_is_labelled() {
-    assert_eq!(kinds_of_code(987_654), [Broken; 4]);
+fn a_record_that_makes_no_sense_is_broken() {
+    for code in [14, 22, 52, 241, 28651, 28664, 40081] {
+        assert_eq!(kinds_of_code(code), [Broken; 4], "{code}");
+    }
+}
+
+#[test]
+fn an_unknown_code_is_no_bug_of_ours_and_is_not_repeated() {
+    assert_eq!(kinds_of_code(987_654), [Misconfigured; 4]);
+}
+
+#[test]
+fn a_server_that_is_overloaded_throttles() {
+    for code in [433, 449, 450, 462, 16500] {
+        assert_eq!(kinds_of_code(code), [Throttled { retry_after: None }; 4], "{code}");
+    }
 }
 
 #[test]
@@ -78,6 +94,8 @@ fn a_throttled_command_tells_how_long() {
     assert_eq!(kind("Error=16500, RetryAfterMs=34, Details='..'"), after(34));
     assert_eq!(kind(r#"{"RetryAfterMs": "250"}"#), after(250));
     assert_eq!(kind("RetryAfterMs=12"), after(12));
+    assert_eq!(kind("'retryAfterMs' : 33.2, .."), after(34));
+    assert_eq!(kind(r#"{\"RetryAfterMs\":\"7\"}"#), after(7));
     assert_eq!(kind("RetryAfterMs=soon"), Throttled { retry_after: None });
     assert_eq!(kind("Request rate is large"), Throttled { retry_after: None });
     let backoff: CommandError =
@@ -103,6 +121,17 @@ fn a_write_that_was_not_confirmed_is_transient_and_says_so() {
 }
 
 #[test]
+fn a_request_to_wait_is_one_whatever_its_code_and_place() {
+    let after = Throttled { retry_after: Some(Duration::from_millis(5)) };
+    let text = "Request rate is large. RetryAfterMs=5";
+    let error = doc! { "index": 0, "code": 1, "errmsg": text };
+    assert_eq!(classify(&command(1, text)), after);
+    assert_eq!(kind_of(&Fault::in_statement(&error)), after);
+    let reply = doc! { "ok": 1, "writeConcernError": error };
+    assert_eq!(kind_of(&Fault::in_confirmation(&reply).expect("an error")), after);
+}
+
+#[test]
 fn a_confirmation_that_cannot_be_read_is_none() {
     assert!(Fault::in_confirmation(&doc! { "ok": 1 }).is_none());
     let fault = Fault::in_confirmation(&doc! { "writeConcernError": "what?" }).expect("an error");
@@ -123,12 +152,36 @@ fn the_drivers_own_kinds() {
     assert_eq!(classify(&DriverError::custom("a bug")), Broken);
 }
 
+/// The advice about an error of the driver that says this.
+fn advice(kind: ErrorKind) -> String {
+    from_driver("join", kind.into()).to_string()
+}
+
+#[test]
+fn what_keeps_a_server_from_being_reached_is_told() {
+    // As the driver words it.
+    let selection = |servers: &str| {
+        let json =
+            json!(format!("Server selection timeout: No available servers. Topology: {{ {servers} }}"));
+        let error = DriverError::from(io::Error::other(json.as_str().expect("text").to_owned()));
+        from_driver("join", error).to_string()
+    };
+    let down = "Type: Single, Servers: [ { Address: h:1, Type: Unknown, Error: Kind: I/O error: Connection refused } ]";
+    assert!(selection(down).contains("nobody listens"), "{}", selection(down));
+    let tls = "Servers: [ { Address: h:1, Error: Kind: I/O error: received corrupt message of type InvalidContentType } ]";
+    assert!(selection(tls).contains("TLS"), "{}", selection(tls));
+    assert!(advice(ErrorKind::Shutdown).contains("shut down"));
+}
+
 #[test]
 fn an_error_says_what_was_tried_and_what_to_do_and_keeps_its_source() {
     let error = from_driver("join the queue of lock \"x\"", command(13, "not authorized on db"));
     let text = error.to_string();
     assert!(text.starts_with("could not join the queue of lock \"x\": "), "{text}");
-    assert!(text.contains("readWrite") && text.contains("[MongoDB error 13 Name]"), "{text}");
+    assert!(
+        text.contains("readWrite") && text.ends_with("MongoDB error 13 (Name): not authorized on db"),
+        "{text}"
+    );
     let source = error.source().and_then(|source| source.downcast_ref::<DriverError>());
     assert!(source.is_some_and(|source| matches!(&*source.kind, ErrorKind::Command(c) if c.code == 13)));
 }

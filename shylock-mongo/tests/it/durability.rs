@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mongodb::bson::doc;
-use shylock_core::{Backend, BackendError, BackendErrorKind, ClaimId, Renewal, Renewed};
+use shylock_core::{Backend, BackendError, BackendErrorKind, ClaimId, Mode, Renewal, Renewed, Value};
 use shylock_mongo::{MongoBackend, MongoOptions, WriteConcern};
 use shylock_testing::mongo::{PrivateServer, Topology};
 
@@ -13,6 +13,12 @@ fn assert_unconfirmed<T: std::fmt::Debug>(answer: Result<T, BackendError>) {
     let error = answer.expect_err("not an answer");
     assert_eq!(error.kind(), BackendErrorKind::Transient, "{error:?}");
     assert!(error.to_string().contains("written, but not yet"), "{error}");
+}
+
+fn assert_impossible<T: std::fmt::Debug>(answer: Result<T, BackendError>) {
+    let error = answer.expect_err("not an answer");
+    assert_eq!(error.kind(), BackendErrorKind::Misconfigured, "{error:?}");
+    assert!(error.to_string().contains("MongoDB error 100"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,13 +37,16 @@ async fn a_write_without_a_majority_is_an_error_and_its_repetition_is_answered()
     for i in &others {
         server.pause(*i);
     }
-    let renewal = [Renewal { lock: lock("held"), claim: held, ttl: 2 * LONG }];
+    let renewal = [Renewal::new(lock("held"), held, 2 * LONG)];
     assert_unconfirmed(backend.join(&exclusive("new", new)).await);
     assert_unconfirmed(backend.renew(&renewal).await);
     // To say "held by another one" is an answer as well, and must be as sure.
     let mut asking = exclusive("held", ClaimId::random());
     asking.only_if_granted = true;
     assert_unconfirmed(backend.join(&asking).await);
+    let value = Value::new("v").expect("a value");
+    assert_unconfirmed(backend.write(&lock("held"), held, Some(&value)).await);
+    assert_unconfirmed(backend.downgrade(&lock("held"), held, Mode::READER).await);
     assert_unconfirmed(backend.leave(&lock("held"), held, Duration::ZERO).await);
     for i in &others {
         server.resume(*i);
@@ -64,10 +73,13 @@ async fn a_write_concern_that_fails_is_an_error_in_every_step() {
     // The index is there, so that nothing is written before the first step.
     let options = MongoOptions::new().write_concern(WriteConcern::Servers(2));
     let backend = MongoBackend::with_options((*fixture.database).clone(), options).await.expect("a backend");
-    let renewal = [Renewal { lock: lock("a"), claim, ttl: 2 * LONG }];
-    assert!(backend.join(&exclusive("b", claim)).await.is_err());
-    assert!(backend.renew(&renewal).await.is_err());
-    assert!(backend.leave(&lock("a"), claim, Duration::ZERO).await.is_err());
+    let renewal = [Renewal::new(lock("a"), claim, 2 * LONG)];
+    let value = Value::new("v").expect("a value");
+    assert_impossible(backend.join(&exclusive("b", claim)).await);
+    assert_impossible(backend.renew(&renewal).await);
+    assert_impossible(backend.write(&lock("a"), claim, Some(&value)).await);
+    assert_impossible(backend.downgrade(&lock("a"), claim, Mode::READER).await);
+    assert_impossible(backend.leave(&lock("a"), claim, Duration::ZERO).await);
 }
 
 #[tokio::test]
@@ -77,7 +89,7 @@ async fn what_the_server_does_not_do_in_time_is_transient() {
     let backend = MongoBackend::new(client.database("locks")).await.expect("a backend");
     let claim = ClaimId::random();
     backend.join(&exclusive("a", claim)).await.expect("joined");
-    let renewal = Renewal { lock: lock("a"), claim, ttl: LONG };
+    let renewal = Renewal::new(lock("a"), claim, LONG);
     for code in [50, 112, 262] {
         fail_next(&server, code).await;
         let error = backend.join(&exclusive("a", claim)).await.expect_err("failed");

@@ -6,6 +6,8 @@ mod differential;
 mod durability;
 mod handover;
 mod names;
+mod older;
+mod opening;
 mod purging;
 mod racing;
 mod renewing;

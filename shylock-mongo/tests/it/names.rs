@@ -6,7 +6,7 @@ use shylock_testing::mongo::Topology;
 use crate::support::{Fixture, exclusive, hostile_strings, lock};
 
 fn page(prefix: &str) -> ListPage {
-    ListPage { prefix: prefix.into(), after: None, limit: 1_000 }
+    ListPage::new(prefix, 1_000)
 }
 
 async fn list(fixture: &Fixture, page: ListPage) -> Vec<String> {
@@ -62,7 +62,7 @@ async fn a_list_is_paged() {
     }
     fixture.join("other", ClaimId::random()).await;
     let mut seen = Vec::new();
-    let mut next = ListPage { limit: 120, ..page("job/") };
+    let mut next = ListPage::new("job/", 120);
     loop {
         let found = fixture.backend.list(&next).await.expect("names");
         seen.extend(found.iter().map(LockName::to_string));

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use mongodb::bson::doc;
-use shylock_core::ClaimId;
+use shylock_core::{Backend, ClaimId, Value, Written};
 use shylock_testing::mongo::Topology;
 
-use crate::support::Fixture;
+use crate::support::{Fixture, lock};
 
 #[tokio::test]
 async fn only_records_past_their_date_are_purged_and_tokens_go_on_growing() {
@@ -15,6 +15,11 @@ async fn only_records_past_their_date_are_purged_and_tokens_go_on_growing() {
     let token = fixture.join("old", first).await.granted_token(first).expect("granted");
     fixture.leave("old", first).await;
     fixture.join("held", other).await;
+    let value = Value::new("v").expect("a value");
+    fixture.join("valued", other).await;
+    let written = fixture.backend.write(&lock("valued"), other, Some(&value)).await.expect("an answer");
+    assert_eq!(written, Written::Done);
+    fixture.leave("valued", other).await;
     fixture.join("free", other).await;
     fixture.leave("free", other).await;
 
@@ -32,6 +37,7 @@ async fn only_records_past_their_date_are_purged_and_tokens_go_on_growing() {
 
     assert!(fixture.record("held").await.is_some());
     assert!(fixture.record("free").await.is_some(), "within the retention");
+    assert!(!fixture.record("valued").await.expect("a record").contains_key("purgeAt"), "kept for its value");
     let second = ClaimId::random();
     assert!(fixture.join("old", second).await.granted_token(second).expect("granted") > token);
 }

@@ -8,7 +8,7 @@ use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
-use shylock_core::{Backend, ClaimId, Renewal, Renewed};
+use shylock_core::{Backend, ClaimId, Left, Mode, Renewal, Renewed, Value, Written};
 use shylock_mongo::{MongoBackend, MongoOptions};
 use shylock_testing::mongo::Topology;
 
@@ -44,11 +44,7 @@ async fn hold(fixture: &Fixture, count: usize) -> Vec<Renewal> {
         record
     });
     fixture.collection().insert_many(records).await.expect("inserted");
-    let renewal = |(i, claim): (usize, &ClaimId)| Renewal {
-        lock: lock(&format!("lock {i}")),
-        claim: *claim,
-        ttl: 2 * LONG,
-    };
+    let renewal = |(i, claim): (usize, &ClaimId)| Renewal::new(lock(&format!("lock {i}")), *claim, 2 * LONG);
     claims.iter().enumerate().map(renewal).collect()
 }
 
@@ -101,7 +97,7 @@ async fn a_lapsed_claim_never_comes_back() {
     let claim = ClaimId::random();
     fixture.join("a", claim).await;
     lapse(&fixture, "a").await;
-    let renewal = Renewal { lock: lock("a"), claim, ttl: LONG };
+    let renewal = Renewal::new(lock("a"), claim, LONG);
     for _ in 0..2 {
         assert_eq!(
             fixture.backend.renew(std::slice::from_ref(&renewal)).await.expect("an answer"),
@@ -117,7 +113,7 @@ async fn to_renew_nothing_sends_nothing_and_makes_nothing() {
     let (backend, sent) = counted(&fixture).await;
     assert_eq!(backend.renew(&[]).await.expect("no answers"), []);
     assert_eq!(sent.load(Ordering::Relaxed), 0);
-    let unknown = Renewal { lock: lock("never"), claim: ClaimId::random(), ttl: LONG };
+    let unknown = Renewal::new(lock("never"), ClaimId::random(), LONG);
     assert_eq!(backend.renew(&[unknown]).await.expect("an answer"), [Renewed::Gone]);
     assert_eq!(fixture.record("never").await, None);
 }
@@ -127,12 +123,22 @@ async fn a_step_is_one_command() {
     let fixture = Fixture::new(Topology::ReplicaSet).await;
     let (backend, sent) = counted(&fixture).await;
     let claim = ClaimId::random();
+    let value = Value::new("v").expect("a value");
     backend.join(&exclusive("a", claim)).await.expect("joined");
     assert_eq!(sent.load(Ordering::Relaxed), 1);
-    backend.leave(&lock("a"), claim, Duration::ZERO).await.expect("left");
+    backend.write(&lock("a"), claim, Some(&value)).await.expect("written");
     assert_eq!(sent.load(Ordering::Relaxed), 2);
-    backend.queue(&lock("a")).await.expect("a queue");
+    backend.downgrade(&lock("a"), claim, Mode::READER).await.expect("downgraded");
     assert_eq!(sent.load(Ordering::Relaxed), 3);
+    backend.leave(&lock("a"), claim, Duration::ZERO).await.expect("left");
+    assert_eq!(sent.load(Ordering::Relaxed), 4);
+    backend.queue(&lock("a")).await.expect("a queue");
+    assert_eq!(sent.load(Ordering::Relaxed), 5);
+    for left in [backend.leave(&lock("a"), claim, Duration::ZERO), backend.leave(&lock("never"), claim, LONG)]
+    {
+        assert_eq!(left.await.expect("an answer"), Left::Gone);
+    }
+    assert_eq!(sent.load(Ordering::Relaxed), 7, "not one more to find out that a claim is gone");
 }
 
 #[tokio::test]
@@ -145,8 +151,13 @@ async fn no_lease_and_no_retention_is_too_long() {
     request.ttl = Duration::MAX;
     let century = Duration::from_secs(100 * 365 * 86_400);
     assert!(fixture.backend.join(&request).await.expect("joined").claims[0].expires_in > century);
-    let renewal = Renewal { lock: request.lock.clone(), claim: request.claim, ttl: Duration::MAX };
+    let renewal = Renewal::new(request.lock.clone(), request.claim, Duration::MAX);
     assert_eq!(fixture.backend.renew(&[renewal]).await.expect("renewed"), [Renewed::Extended]);
+    let value = Value::new("v").expect("a value");
+    for value in [Some(&value), None] {
+        let written = fixture.backend.write(&request.lock, request.claim, value).await.expect("an answer");
+        assert_eq!(written, Written::Done);
+    }
     fixture.backend.leave(&request.lock, request.claim, Duration::MAX).await.expect("left");
 }
 

@@ -1,10 +1,10 @@
-//! Reads what is stored with other eyes than the backend's own.
+//! Reads what is stored, without the backend's own code.
 
 use std::collections::BTreeMap;
 
 use mongodb::bson::{Bson, Document};
 use shylock_core::queue::{Claim, Queue};
-use shylock_core::{FencingToken, Mode, Owner};
+use shylock_core::{FencingToken, Mode, Owner, Value};
 
 use crate::support::Fixture;
 
@@ -14,7 +14,8 @@ pub(crate) struct Stored {
     pub(crate) queue: Queue,
     pub(crate) at: u64,
     pub(crate) next: Option<String>,
-    pub(crate) purge_at: u64,
+    /// A record with a value has none.
+    pub(crate) purge_at: Option<u64>,
 }
 
 /// Every record of the collection, by lock name.
@@ -29,16 +30,20 @@ pub(crate) async fn records(fixture: &Fixture) -> BTreeMap<String, Stored> {
 }
 
 pub(crate) fn stored(record: &Document) -> Stored {
-    let fields: Vec<&str> = record.keys().map(String::as_str).filter(|key| *key != "next").collect();
-    assert_eq!(fields.len(), 5, "nothing else is stored: {record}");
+    const FIELDS: [&str; 8] = ["_id", "ticket", "claims", "at", "next", "purgeAt", "value", "abandoned"];
+    assert!(record.keys().all(|key| FIELDS.contains(&key.as_str())), "nothing else is stored: {record}");
+    assert!(record.contains_key("purgeAt") != record.contains_key("value"), "{record}");
+    let mut queue = Queue::default();
+    queue.ticket = number(record, "ticket");
+    queue.claims = record.get_array("claims").expect("claims").iter().map(claim).collect();
+    queue.value =
+        record.get("value").map(|value| Value::new(value.as_str().expect("a text")).expect("a value"));
+    queue.abandoned = record.get("abandoned").map(|_| FencingToken::new(number(record, "abandoned")));
     Stored {
-        queue: Queue {
-            ticket: number(record, "ticket"),
-            claims: record.get_array("claims").expect("claims").iter().map(claim).collect(),
-        },
+        queue,
         at: date(record, "at"),
         next: record.get_str("next").ok().map(str::to_owned),
-        purge_at: date(record, "purgeAt"),
+        purge_at: record.get("purgeAt").map(|_| date(record, "purgeAt")),
     }
 }
 
@@ -48,17 +53,20 @@ fn claim(claim: &Bson) -> Claim {
     let max = u32::try_from(number(claim, "max")).expect("a u32");
     let shared = claim.get_bool("shared").expect("shared or not");
     assert!(shared || max == 1, "an exclusive claim allows one");
-    Claim {
-        id: claim.get_str("id").expect("an id").parse().expect("32 digits"),
-        mode: if shared { Mode::Shared { max } } else { Mode::Exclusive },
-        token: FencingToken::new(number(claim, "token")),
-        expires_at: date(claim, "expiresAt"),
-        owner: Owner::new(
+    let mut stored = Claim::new(
+        claim.get_str("id").expect("an id").parse().expect("32 digits"),
+        if shared { Mode::Shared { max } } else { Mode::Exclusive },
+        FencingToken::new(number(claim, "token")),
+        claim.get("joinedAt").map_or(0, |_| date(claim, "joinedAt")),
+        date(claim, "expiresAt"),
+        Owner::new(
             owner.get_str("host").expect("a host"),
             u32::try_from(number(owner, "pid")).expect("a u32"),
             owner.get_str("label").ok().map(str::to_owned),
         ),
-    }
+    );
+    stored.leaving = claim.get("leaving").is_some_and(|leaving| leaving.as_bool().expect("leaving or not"));
+    stored
 }
 
 fn number(document: &Document, field: &str) -> u64 {

@@ -65,14 +65,7 @@ pub(crate) fn lock(name: &str) -> LockName {
 }
 
 pub(crate) fn exclusive(name: &str, claim: ClaimId) -> JoinRequest {
-    JoinRequest {
-        lock: lock(name),
-        claim,
-        mode: Mode::Exclusive,
-        ttl: LONG,
-        owner: Owner::new("host", 1, None),
-        only_if_granted: false,
-    }
+    JoinRequest::new(lock(name), claim, Mode::Exclusive, LONG, Owner::new("host", 1, None))
 }
 
 /// Names and labels that mean something to MongoDB, to its shell, or to a careless program.

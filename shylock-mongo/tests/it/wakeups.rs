@@ -3,8 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_core::stream::BoxStream;
 use mongodb::bson::doc;
-use shylock_core::{Backend, ClaimId, LockManager, Wakeup};
+use shylock_core::{Backend, ClaimId, Interest, LockManager, ManagerId, Mode, Wakeup};
 use shylock_mongo::MongoBackend;
 use shylock_testing::mongo::Topology;
 
@@ -20,35 +21,92 @@ async fn next(stream: &mut (impl futures_util::Stream<Item = Wakeup> + Unpin)) -
 }
 
 fn ids(wakeup: &Wakeup) -> Vec<ClaimId> {
-    wakeup.granted.iter().map(|(claim, _)| *claim).collect()
+    wakeup.holders.iter().map(|(claim, _)| *claim).collect()
+}
+
+/// The wakeups of a manager.
+async fn stream(fixture: &Fixture, manager: ManagerId) -> BoxStream<'static, Wakeup> {
+    let wakeups = fixture.backend.wakeups(&Interest::new(manager)).await.expect("no error");
+    wakeups.expect("a replica set has wakeups")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_leave_that_lets_somebody_in_is_heard_and_nothing_else() {
+async fn every_leave_that_lets_a_claim_of_the_manager_in_is_told_and_nothing_else() {
     let fixture = Fixture::new(Topology::ReplicaSet).await;
-    let mut stream = fixture.backend.wakeups().await.expect("no error").expect("a replica set has wakeups");
-    let claims: Vec<ClaimId> = (0..4).map(|_| ClaimId::random()).collect();
-    for claim in &claims {
-        fixture.join("queue", *claim).await;
+    let (ours, theirs) = (ManagerId::random(), ManagerId::random());
+    let mut stream = stream(&fixture, ours).await;
+    let claims = [ours.claim(0), theirs.claim(0), ours.claim(1), theirs.claim(1), ours.claim(2)];
+    for claim in claims {
+        fixture.join("queue", claim).await;
     }
-    // Joins, renewals, and the leave of the last one in another queue say nothing.
-    let alone = ClaimId::random();
+    // Joins, renewals, and the leave of the last one in another queue tell nothing.
+    let alone = ours.claim(3);
     fixture.join("other", alone).await;
     fixture.leave("other", alone).await;
-    fixture.backend.join(&exclusive("queue", claims[1])).await.expect("refreshed");
+    fixture.backend.join(&exclusive("queue", claims[1])).await.expect("extended");
 
-    for (left, next_one) in [(claims[0], claims[1]), (claims[1], claims[2]), (claims[2], claims[3])] {
-        fixture.leave("queue", left).await;
-        let wakeup = next(&mut stream).await;
-        assert_eq!((&wakeup.lock, ids(&wakeup)), (&lock("queue"), vec![next_one]));
+    for left in &claims[..4] {
+        fixture.leave("queue", *left).await;
     }
+    for expected in [claims[2], claims[4]] {
+        let wakeup = next(&mut stream).await;
+        assert_eq!((&wakeup.lock, ids(&wakeup)), (&lock("queue"), vec![expected]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_whose_claim_waits_behind_the_new_holder_is_not_woken() {
+    let fixture = Fixture::new(Topology::ReplicaSet).await;
+    let (ours, theirs) = (ManagerId::random(), ManagerId::random());
+    let mut stream = stream(&fixture, ours).await;
+    let (first, waiting) = (theirs.claim(0), ours.claim(0));
+    fixture.join("queue", first).await;
+    let mut reader = exclusive("queue", theirs.claim(1));
+    reader.mode = Mode::READER;
+    fixture.backend.join(&reader).await.expect("joined");
+    fixture.join("queue", waiting).await;
+    // The reader holds then. It allows many, so the note about the first claims names the writer behind it too.
+    fixture.leave("queue", first).await;
+    fixture.leave("queue", reader.claim).await;
+    assert_eq!(ids(&next(&mut stream).await), [waiting], "the first that is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wakeup_tells_of_the_holder_that_lapsed() {
+    let fixture = Fixture::new(Topology::ReplicaSet).await;
+    let ours = ManagerId::random();
+    let mut stream = stream(&fixture, ours).await;
+    let lapsed = fixture.join("a", ClaimId::random()).await.claims[0].token;
+    fixture.join("a", ours.claim(0)).await;
+    let between = fixture.join("a", ClaimId::random()).await.claims[2].id;
+    let past = doc! { "$set": { "claims.0.expiresAt": mongodb::bson::DateTime::from_millis(1) } };
+    fixture.collection().update_one(doc! { "_id": "a" }, past).await.expect("lapsed");
+
+    fixture.leave("a", between).await;
+    let wakeup = next(&mut stream).await;
+    assert_eq!((ids(&wakeup), wakeup.abandoned), (vec![ours.claim(0)], Some(lapsed)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_downgrade_wakes_those_who_hold_since() {
+    let fixture = Fixture::new(Topology::ReplicaSet).await;
+    let ours = ManagerId::random();
+    let mut stream = stream(&fixture, ours).await;
+    let writer = ClaimId::random();
+    fixture.join("a", writer).await;
+    let mut reader = exclusive("a", ours.claim(0));
+    reader.mode = Mode::READER;
+    fixture.backend.join(&reader).await.expect("joined");
+    fixture.backend.downgrade(&lock("a"), writer, Mode::READER).await.expect("downgraded");
+    assert_eq!(ids(&next(&mut stream).await), [writer, reader.claim]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_record_whose_changes_are_told_as_differences_wakes_too() {
     let fixture = Fixture::new(Topology::ReplicaSet).await;
-    let mut stream = fixture.backend.wakeups().await.expect("no error").expect("a replica set has wakeups");
-    let claims: Vec<ClaimId> = (0..200).map(|_| ClaimId::random()).collect();
+    let ours = ManagerId::random();
+    let mut stream = stream(&fixture, ours).await;
+    let claims: Vec<ClaimId> = (0..200).map(|number| ours.claim(number)).collect();
     for claim in &claims {
         fixture.join("long", *claim).await;
     }
@@ -59,9 +117,15 @@ async fn a_large_record_whose_changes_are_told_as_differences_wakes_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_on_its_own_has_none() {
-    let fixture = Fixture::new(Topology::Standalone).await;
-    assert!(fixture.backend.wakeups().await.expect("no error").is_none());
+async fn a_server_on_its_own_has_none_and_says_so() {
+    for topology in [Topology::Standalone, Topology::ReplicaSet] {
+        let fixture = Fixture::new(topology).await;
+        // A server from the environment is what it is.
+        let is_alone = fixture.server.topology() == Topology::Standalone;
+        assert_eq!(fixture.backend.capabilities().wakeups, !is_alone);
+        let wakeups = fixture.backend.wakeups(&Interest::new(ManagerId::random())).await;
+        assert_eq!(wakeups.expect("no error").is_none(), is_alone);
+    }
 }
 
 /// The core opens another stream then.
@@ -69,7 +133,7 @@ async fn a_server_on_its_own_has_none() {
 async fn the_stream_ends_when_the_collection_is_dropped() {
     use futures_util::StreamExt;
     let fixture = Fixture::new(Topology::ReplicaSet).await;
-    let mut stream = fixture.backend.wakeups().await.expect("no error").expect("a replica set has wakeups");
+    let mut stream = stream(&fixture, ManagerId::random()).await;
     fixture.join("a", ClaimId::random()).await;
     fixture.collection().drop().await.expect("dropped");
     let ended = tokio::time::timeout(Duration::from_secs(30), stream.next()).await.expect("it ends in time");
@@ -87,7 +151,7 @@ async fn a_waiting_manager_is_woken_and_reads_nothing() {
         let guard = ours.lock("a").acquire().await.expect("acquired");
         let lock = theirs.lock("a");
         let waiting = tokio::spawn(async move { lock.acquire().await });
-        while ours.inspect("a").await.expect("a queue").waiting().is_empty() {
+        while ours.inspect("a").await.expect("a queue").waiters().is_empty() {
             tokio::task::yield_now().await;
         }
         let before = sent.load(Ordering::Relaxed);

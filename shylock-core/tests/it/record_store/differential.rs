@@ -18,8 +18,11 @@ struct Store {
     records: Records,
     clock: Arc<AtomicU64>,
     written_at: Arc<std::sync::Mutex<BTreeMap<LockName, u64>>>,
-    mistake: fn(&mut Queue),
+    mistake: Mistake,
 }
+
+/// What a store does to a queue before it writes it.
+type Mistake = fn(&mut Queue);
 
 #[derive(Debug, Clone, PartialEq)]
 struct Row {
@@ -35,7 +38,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn new(mistake: fn(&mut Queue)) -> Self {
+    fn new(mistake: Mistake) -> Self {
         let clock = Arc::new(AtomicU64::new(1_700_000_000_000));
         let records = Records::with_clock(StoreClock::Set(clock.clone()));
         let store = Store { records, clock, written_at: Arc::default(), mistake };
@@ -150,7 +153,7 @@ fn claims(queue: &mut Queue, change: fn(&mut Claim)) {
 /// Each of these is found within a few histories.
 #[tokio::test]
 async fn a_store_that_does_not_do_as_the_queue_does_is_found_out() {
-    let mistakes: [(&str, fn(&mut Queue)); 9] = [
+    let mistakes: [(&str, Mistake); 9] = [
         ("it forgets who is leaving", |queue| claims(queue, |claim| claim.leaving = false)),
         ("it forgets when a claim joined", |queue| claims(queue, |claim| claim.joined_at = 1)),
         ("it forgets the value", |queue| queue.value = None),
@@ -160,7 +163,9 @@ async fn a_store_that_does_not_do_as_the_queue_does_is_found_out() {
         ("it forgets what was abandoned", |queue| queue.abandoned = None),
         ("it forgets a downgrade", |queue| {
             let downgraded = queue.claims.first_mut().filter(|c| c.mode == Mode::Shared { max: 3 });
-            downgraded.into_iter().for_each(|claim| claim.mode = Mode::Exclusive);
+            if let Some(claim) = downgraded {
+                claim.mode = Mode::Exclusive;
+            }
         }),
         ("its leases are too long", |queue| claims(queue, |claim| claim.expires_at += 1)),
         ("its tickets stand still", |queue| queue.ticket = 1),
