@@ -15,9 +15,15 @@ use tokio::signal::unix::{self, SignalKind};
 use tokio::time::{Instant, sleep};
 
 use crate::args::{Run, Supervise};
-use crate::exit::BY_SIGNAL;
+use crate::exit::{BY_SIGNAL, Ending};
 use crate::processes;
+use crate::signals;
 use crate::terminal::{self, Terminal};
+
+/// What the command finds in its environment: the name of its lock.
+pub(crate) const NAME: &str = "SHYLOCK_NAME";
+/// And its fencing token.
+pub(crate) const FENCING_TOKEN: &str = "SHYLOCK_FENCING_TOKEN";
 
 /// The pause between two looks at what is left of a command that is being ended.
 const LOOK: Duration = Duration::from_millis(10);
@@ -32,9 +38,9 @@ pub(crate) struct Child {
 
 /// What has become of the command.
 pub(crate) enum Change {
-    Ended(u8),
-    /// The supervisor was killed, so the command has nobody who would end it.
-    Abandoned(u8),
+    Ended(Ending),
+    /// The supervisor was killed, so nothing would end the command.
+    Abandoned(Ending),
     Stopped(Signal),
 }
 
@@ -44,14 +50,15 @@ impl Child {
         let changes = unix::signal(SignalKind::child())?;
         processes::adopt_orphans();
         let mut terminal = Terminal::of_this_process();
-        let mut supervisor = Command::new(this_program()?);
-        supervisor.arg0("shylock").arg(Supervise::NAME).arg(format!("--parent={}", Pid::this()));
-        if terminal.is_for_the_command() {
-            supervisor.arg("--foreground");
+        let foreground = terminal.is_for_the_command();
+        if foreground {
             terminal.is_lent();
         }
-        supervisor.arg("--").args(&run.command).process_group(0);
-        supervisor.env("SHYLOCK_NAME", &run.name).env("SHYLOCK_FENCING_TOKEN", token.to_string());
+        let supervise = Supervise { parent: Pid::this().as_raw(), foreground, command: run.command.clone() };
+        let mut supervisor = Command::new(this_program()?);
+        supervisor.arg0("shylock").args(supervise.arguments()).process_group(0);
+        supervisor.env(NAME, run.name.as_str()).env(FENCING_TOKEN, token.to_string());
+        supervisor.env_remove("SHYLOCK_PASSWORD");
         let group = Pid::from_raw(supervisor.spawn()?.id().cast_signed());
         Ok(Self { group, is_reaped: false, changes, terminal })
     }
@@ -61,8 +68,15 @@ impl Child {
         loop {
             let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
             let change = match waitpid(self.group, Some(flags)) {
-                Ok(WaitStatus::Exited(_, code)) => Change::Ended(u8::try_from(code).unwrap_or(u8::MAX)),
-                Ok(WaitStatus::Signaled(_, signal, _)) => Change::Abandoned(BY_SIGNAL + signal as u8),
+                Ok(WaitStatus::Exited(_, code)) => {
+                    Change::Ended(Ending::Code(u8::try_from(code).unwrap_or(u8::MAX)))
+                }
+                Ok(WaitStatus::Signaled(_, signal, _)) if signals::is_passed_on(signal) => {
+                    Change::Ended(Ending::Signal(signal))
+                }
+                Ok(WaitStatus::Signaled(_, signal, _)) => {
+                    Change::Abandoned(Ending::Code(BY_SIGNAL + signal as u8))
+                }
                 Ok(WaitStatus::Stopped(_, signal)) => return Change::Stopped(signal),
                 _ => {
                     self.changes.recv().await;

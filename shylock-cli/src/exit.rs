@@ -1,6 +1,12 @@
-//! How the command ends, and what it says then.
+//! How the command ends, and what it prints then.
 
+use std::error::Error as StdError;
+
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use shylock::{Error, ErrorKind};
+use signal_hook::low_level::emulate_default_handler;
 
 /// The codes that are not those of the command that was run. They follow sysexits(3), flock(1) and timeout(1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,7 +14,7 @@ use shylock::{Error, ErrorKind};
 pub(crate) enum Code {
     /// The lock is held by somebody else, or there is nothing to show.
     No = 1,
-    /// The command line cannot be.
+    /// The command line is invalid.
     Usage = 64,
     /// The store is out of reach.
     Unavailable = 69,
@@ -39,7 +45,7 @@ Exit codes:
   0        done; for `status`: somebody holds the lock
   1        `run`: the lock was not granted, at once or in time (another code with -E);
            `status`: the lock is free; `evict`: there is no such claim
-  64       the command line cannot be
+  64       the command line is invalid
   69       the store is out of reach
   70       a bug in shylock or in the store; please report it
   71       the system refused a process, a file or the like
@@ -55,6 +61,40 @@ Exit codes:
 impl From<Code> for u8 {
     fn from(code: Code) -> Self {
         code as Self
+    }
+}
+
+/// How this process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With an exit code.
+    Code(u8),
+    /// By a signal, as the command did. A shell that gets INT ends its loops only if the program that it waits for has
+    /// died of it too.
+    Signal(Signal),
+}
+
+impl From<Code> for Ending {
+    fn from(code: Code) -> Self {
+        Self::Code(code.into())
+    }
+}
+
+impl Ending {
+    /// Ends this process by the signal, if it is one; answers the exit code otherwise.
+    pub(crate) fn end(self) -> u8 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => {
+                // The first process of a container ignores what it does not handle.
+                if Pid::this().as_raw() != 1 {
+                    // The core dump is the command's.
+                    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+                    let _ = emulate_default_handler(signal as i32);
+                }
+                BY_SIGNAL + signal as u8
+            }
+        }
     }
 }
 
@@ -82,6 +122,39 @@ impl From<Error> for Failure {
             ErrorKind::InvalidInput => Code::Usage,
             _ => Code::Broken,
         };
-        Self::new(code, error.to_string())
+        Self::new(code, with_causes(&error))
+    }
+}
+
+/// The message of an error and those of its causes, each once.
+pub(crate) fn with_causes(error: &dyn StdError) -> String {
+    let mut message = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        next = cause.source();
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use shylock::{BackendError, BackendErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_message_ends_with_its_causes_each_once() {
+        let refused = std::io::Error::from_raw_os_error(111);
+        let cause = BackendError::new(BackendErrorKind::Transient, "no server could be selected")
+            .with_source(refused);
+        let error = BackendError::new(BackendErrorKind::Transient, "connect: no server could be selected");
+        let failure = Failure::from(Error::from(error.with_source(cause)));
+        assert_eq!(failure.code, Code::Unavailable);
+        assert_eq!(failure.message.matches("no server could be selected").count(), 1, "{}", failure.message);
+        assert!(failure.message.contains("refused"), "{}", failure.message);
     }
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::{env, fs};
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use shylock::StoreKind;
 
 use crate::exit::{Code, Failure};
 
@@ -13,7 +14,7 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
         return read(file).map(Some);
     }
     if let Some(password) = env::var_os("SHYLOCK_PASSWORD").filter(|password| !password.is_empty()) {
-        let unreadable = |_| Failure::new(Code::Usage, "the password in SHYLOCK_PASSWORD is no UTF-8");
+        let unreadable = |_| Failure::new(Code::Usage, "the password in SHYLOCK_PASSWORD is not valid UTF-8");
         return password.into_string().map(Some).map_err(unreadable);
     }
     match env::var_os("SHYLOCK_PASSWORD_FILE").filter(|file| !file.is_empty()) {
@@ -33,7 +34,14 @@ fn read(file: &Path) -> Result<String, Failure> {
 
 /// Whether the URL itself holds a password.
 pub(crate) fn is_in(url: &str) -> bool {
-    Parts::of(url).is_some_and(|parts| parts.user.is_some_and(|user| user.contains(':')))
+    !of(url).is_empty()
+}
+
+/// The spellings of the password that the URL holds, if any: as it stands there, and decoded.
+pub(crate) fn of(url: &str) -> Vec<String> {
+    let user = Parts::of(url).and_then(|parts| parts.user);
+    let Some((_, password)) = user.and_then(|user| user.split_once(':')) else { return Vec::new() };
+    vec![password.to_owned(), percent_decode_str(password).decode_utf8_lossy().into_owned()]
 }
 
 /// The URL with this password for its user. A URL of a file has no use for one.
@@ -42,10 +50,10 @@ pub(crate) fn put_into(url: &str, password: &str) -> Result<String, Failure> {
     let wrong = |message: &str| Err(Failure::new(Code::Misconfigured, message));
     match user {
         None => wrong(
-            "there is a password, and the URL names no user; write it as in mongodb://user@host/database",
+            "a password was given, and the URL names no user; write the URL as in mongodb://user@host/database",
         ),
         Some(user) if user.contains(':') => {
-            wrong("there is a password in the URL, and another one apart from it; leave one of them out")
+            wrong("a password was given, and the URL has one too; leave one of them out")
         }
         Some(user) => {
             Ok(format!("{scheme}://{user}:{}@{rest}", utf8_percent_encode(password, NON_ALPHANUMERIC)))
@@ -63,7 +71,8 @@ impl<'a> Parts<'a> {
     /// `None` for URLs of files.
     fn of(url: &'a str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
-        if ["sqlite", "file"].contains(&scheme) {
+        // An unknown scheme may be a misspelt one of a server.
+        if StoreKind::of(url).is_some_and(|kind| !kind.is_server()) {
             return None;
         }
         let end = rest.find(['/', '?']).unwrap_or(rest.len());

@@ -1,57 +1,78 @@
-//! `run`: take the lock, run the command, give the lock back.
+//! `run`: acquire the lock, run the command, release the lock.
 
-use std::time::Duration;
+use std::time::{Duration, Instant as StdInstant};
 
 use nix::sys::signal::Signal;
-use shylock::{ErrorKind, LockGuard, LockManager, LossReason};
+use shylock::{ErrorKind, LockGuard, LossReason};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::args::{Run, Store};
 use crate::child::{Change, Child};
 use crate::countdown::Countdown;
-use crate::exit::{BY_SIGNAL, Code, Failure};
-use crate::say::Voice;
+use crate::exit::{self, Code, Ending, Failure};
+use crate::messages::Messages;
 use crate::signals::Signals;
 use crate::store;
 use crate::text::plain;
-use crate::waiting::{self, Entered};
+use crate::waiting::{self, Outcome};
 
-/// How long the end may take when it is asked for and the store does not answer: the lease ends by itself.
+/// How long leaving the queue may take when the store does not answer: the lease ends by itself.
 const LEAVING: Duration = Duration::from_secs(3);
-/// A store may be slow to open where nobody wants to wait.
-const LEAST_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a store may take to be opened where nobody wants to wait for the lock.
+const ONE_ATTEMPT: Duration = Duration::from_secs(5);
+/// How long a store may take to be opened at least.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// How long the store is tried where the lock is waited for without a limit.
+const LONGEST: Duration = Duration::from_secs(30);
 /// Clocks are read one after the other.
 const TICK: Duration = Duration::from_millis(100);
 
-pub(crate) async fn run(store: &Store, run: &Run, voice: &Voice) -> Result<u8, Failure> {
-    let mut signals = Signals::hear().map_err(|error| system("signals cannot be heard", &error))?;
-    let opened = tokio::select! {
+pub(crate) async fn run(store: &Store, run: &Run, messages: &Messages) -> Result<Ending, Failure> {
+    check(run)?;
+    let begun = StdInstant::now();
+    let mut signals = Signals::listen().map_err(|error| system("signals cannot be received", &error))?;
+    let locks = tokio::select! {
         biased;
-        signal = signals.ending() => return Ok(by(signal)),
-        opened = store::open(store, patience(run), voice) => opened?,
+        signal = signals.ending() => return Ok(Ending::Signal(signal)),
+        opened = store::open(store, patience(run), messages) => opened?,
     };
-    let locks = LockManager::new(opened);
-    let code = match waiting::enter(&locks, run, &mut signals, voice).await {
-        Ok(Entered::Granted(guard)) => return Held::new(run, guard, voice).run(signals).await,
-        Ok(Entered::NotGranted) => Ok(run.conflict_exit_code),
-        Ok(Entered::Interrupted(signal)) => Ok(by(signal)),
+    messages.detail(|| format!("the store is open after {:.1?}", begun.elapsed()));
+    let ending = match waiting::acquire(&locks, run, begun, &mut signals, messages).await {
+        Ok(Outcome::Granted(guard)) => return Held::new(run, guard, messages).run(signals).await,
+        Ok(Outcome::NotGranted) => Ok(Ending::Code(run.conflict_exit_code)),
+        Ok(Outcome::Interrupted(signal)) => Ok(Ending::Signal(signal)),
         Err(failure) => Err(failure),
     };
     // The claim leaves the queue in the background, and that ends with this process.
     let _ = timeout(LEAVING, locks.shutdown()).await;
-    code
+    ending
 }
 
-/// How long the store may take to be reached: not much longer than the lock is waited for.
-fn patience(run: &Run) -> Option<Duration> {
-    if run.no_wait { Some(LEAST_PATIENCE) } else { run.wait.map(|wait| wait.max(LEAST_PATIENCE)) }
+/// What the options cannot check one by one.
+fn check(run: &Run) -> Result<(), Failure> {
+    match (run.min_hold, run.max_hold) {
+        (Some(min), Some(max)) if min > max => {
+            let message = "--min-hold must not be longer than --max-hold";
+            Err(Failure::new(Code::Usage, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How long the store may be out of reach: no longer than the lock is waited for.
+fn patience(run: &Run) -> Duration {
+    match run.wait {
+        _ if run.is_one_attempt() => ONE_ATTEMPT,
+        Some(wait) => wait.clamp(SHORTEST, LONGEST),
+        None => LONGEST,
+    }
 }
 
 /// The lock is held.
 struct Held<'a> {
     run: &'a Run,
     guard: LockGuard,
-    voice: &'a Voice,
+    messages: &'a Messages,
     since: Instant,
     countdown: Countdown,
 }
@@ -59,18 +80,18 @@ struct Held<'a> {
 /// Why the command does not run any more.
 enum End {
     /// By itself.
-    Command(u8),
+    Command(Ending),
     /// It was ended, because of its lock.
     Ended(LossReason),
 }
 
 impl<'a> Held<'a> {
-    fn new(run: &'a Run, guard: LockGuard, voice: &'a Voice) -> Self {
+    fn new(run: &'a Run, guard: LockGuard, messages: &'a Messages) -> Self {
         let countdown = Countdown::new(run.ttl, run.max_hold);
-        Self { run, guard, voice, since: Instant::now(), countdown }
+        Self { run, guard, messages, since: Instant::now(), countdown }
     }
 
-    async fn run(self, signals: Signals) -> Result<u8, Failure> {
+    async fn run(self, signals: Signals) -> Result<Ending, Failure> {
         let started = signals
             .and_suspend()
             .and_then(|signals| Ok((signals, Child::start(self.run, self.guard.fencing_token())?)));
@@ -82,7 +103,7 @@ impl<'a> Held<'a> {
             }
         };
         let end = self.watch(&mut child, &mut signals).await;
-        Ok(self.give_back(end, &mut signals).await)
+        Ok(self.release(end, &mut signals).await)
     }
 
     /// Watches over the command and its lock until the command is gone.
@@ -97,10 +118,10 @@ impl<'a> Held<'a> {
                 biased;
                 reason = self.guard.lost() => return self.kill(child, reason).await,
                 change = child.changed() => match change {
-                    Change::Ended(code) => return End::Command(code),
-                    Change::Abandoned(code) => {
+                    Change::Ended(ending) => return End::Command(ending),
+                    Change::Abandoned(ending) => {
                         child.kill().await;
-                        return End::Command(code);
+                        return End::Command(ending);
                     }
                     Change::Stopped(signal) => signal,
                 },
@@ -126,7 +147,7 @@ impl<'a> Held<'a> {
         let at_its_limit =
             self.run.max_hold.is_some_and(|time| self.since.elapsed() + remaining + TICK >= time);
         let reason = if at_its_limit { LossReason::MaxHold } else { LossReason::Expired };
-        self.voice.complain(&match reason {
+        self.messages.error(&match reason {
             LossReason::MaxHold => "the command reaches --max-hold and is ended".to_owned(),
             _ => format!(
                 "{} is about to be lost, because the store is out of reach; the command is ended",
@@ -140,12 +161,12 @@ impl<'a> Held<'a> {
     /// The lock is lost: somebody else may have it already.
     async fn kill(&self, child: &mut Child, reason: LossReason) -> End {
         child.kill().await;
-        self.voice.complain(&format!("{} was lost: {reason}; the command was killed", self.name()));
+        self.messages.error(&format!("{} was lost: {reason}; the command was killed", self.name()));
         End::Ended(reason)
     }
 
-    async fn give_back(self, end: End, signals: &mut Signals) -> u8 {
-        let (name, voice) = (self.name(), self.voice);
+    async fn release(self, end: End, signals: &mut Signals) -> Ending {
+        let (name, messages) = (self.name(), self.messages);
         let patience = if matches!(end, End::Command(_)) { Duration::MAX } else { LEAVING };
         let released = tokio::select! {
             released = timeout(patience, self.guard.release()) => released.ok(),
@@ -155,28 +176,27 @@ impl<'a> Held<'a> {
             (End::Ended(LossReason::MaxHold), _) => Code::MaxHold.into(),
             (End::Ended(_), _) => Code::Lost.into(),
             (End::Command(_), Some(Err(error))) if error.kind() == ErrorKind::Lost => {
-                voice.complain(&format!("{error}; somebody else may have had it while the command ran"));
+                messages.error(&format!("{error}; somebody else may have had it while the command ran"));
                 Code::Lost.into()
             }
-            (End::Command(code), Some(Err(error))) => {
-                voice.warn(&error.to_string());
-                code
+            (End::Command(ending), Some(Err(error))) => {
+                messages.warn(&exit::with_causes(&error));
+                ending
             }
-            (End::Command(code), None) => {
-                voice.warn(&format!("{name} was not given back; it ends with its lease"));
-                code
+            (End::Command(ending), None) => {
+                messages.warn(&format!("{name} was not released; it is free when its lease ends"));
+                ending
             }
-            (End::Command(code), Some(Ok(()))) => code,
+            (End::Command(ending), Some(Ok(()))) => {
+                messages.detail(|| format!("{name} is released"));
+                ending
+            }
         }
     }
 
     fn name(&self) -> String {
-        plain(&self.run.name)
+        plain(self.run.name.as_str())
     }
-}
-
-fn by(signal: Signal) -> u8 {
-    BY_SIGNAL + signal as u8
 }
 
 fn system(what: &str, error: &std::io::Error) -> Failure {

@@ -10,14 +10,19 @@ use tokio::signal::unix::{self, SignalKind};
 
 /// Passed on to the command, or the end of waiting for the lock.
 const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
-/// Passed on to the command; nobody cares for them before it runs.
+/// Passed on to the command; they are not for the waiting before it.
 const OTHERS: [Signal; 2] = [Signal::SIGUSR1, Signal::SIGUSR2];
 
 /// All of them, but for those that this process was told to ignore from its start, by nohup(1) for instance.
 pub(crate) fn passed_on() -> impl Iterator<Item = Signal> {
     let ignored = ignored();
-    let is_heard = move |signal: &Signal| ignored & (1 << (*signal as u32 - 1)) == 0;
-    ENDING.into_iter().chain(OTHERS).filter(is_heard)
+    let is_received = move |signal: &Signal| ignored & (1 << (*signal as u32 - 1)) == 0;
+    ENDING.into_iter().chain(OTHERS).filter(is_received)
+}
+
+/// Whether the supervisor, which survives this signal, dies of it only to tell that the command has died of it.
+pub(crate) fn is_passed_on(signal: Signal) -> bool {
+    ENDING.contains(&signal) || OTHERS.contains(&signal)
 }
 
 /// The signals that this process ignores, a bit for each; none where the system does not tell.
@@ -27,16 +32,16 @@ fn ignored() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-/// Hears the signals from now on, in place of what they would do by themselves.
+/// Receives the signals from now on, instead of their default actions.
 #[derive(Debug)]
 pub(crate) struct Signals(Vec<(Signal, unix::Signal)>);
 
 impl Signals {
-    pub(crate) fn hear() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         Self(Vec::new()).and(passed_on())
     }
 
-    /// Hears the key that suspends a job too.
+    /// Receives the key that suspends a job too.
     pub(crate) fn and_suspend(self) -> io::Result<Self> {
         self.and([Signal::SIGTSTP])
     }
@@ -51,10 +56,10 @@ impl Signals {
     /// The next signal. It can be dropped and called again.
     pub(crate) async fn next(&mut self) -> Signal {
         poll_fn(|context| {
-            let heard = self.0.iter_mut().find_map(|(signal, stream)| {
+            let received = self.0.iter_mut().find_map(|(signal, stream)| {
                 matches!(stream.poll_recv(context), Poll::Ready(Some(()))).then_some(*signal)
             });
-            heard.map_or(Poll::Pending, Poll::Ready)
+            received.map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }

@@ -5,60 +5,85 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use shylock::Backend;
+use shylock::{LockManager, RetryPolicy, StoreKind};
 use tokio::time::timeout;
 
 use crate::args::Store;
 use crate::exit::{Code, Failure};
+use crate::messages::Messages;
 use crate::password;
-use crate::say::Voice;
 
-/// Then the store is said not to answer.
+/// After this time a message says that the store does not answer.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// Opens the store, and tries again while it cannot be reached: for so long, or as long as the library does.
+/// Opens the store, and tries again while it cannot be reached, for no longer than `limit`. The manager reports an outage
+/// after the same time.
 pub(crate) async fn open(
     store: &Store,
-    patience: Option<Duration>,
-    voice: &Voice,
-) -> Result<Arc<dyn Backend>, Failure> {
-    let url = url(store, voice)?;
-    let mut opening = pin!(shylock::open(&url));
+    limit: Duration,
+    messages: &Messages,
+) -> Result<LockManager, Failure> {
+    let url = url(store, messages)?;
+    password::of(&url).iter().for_each(|secret| messages.hide(secret));
+    let mut opening = pin!(shylock::open_within(&url, limit));
     let opened = if let Ok(opened) = timeout(SILENCE, &mut opening).await {
         opened
     } else {
-        voice.note("the store does not answer; it is tried again");
-        let left = patience.map_or(Duration::MAX, |patience| patience.saturating_sub(SILENCE));
-        timeout(left, opening).await.map_err(|_| {
-            let message =
-                "the store could not be reached in the time that there was; look after it, or wait longer";
-            Failure::new(Code::Unavailable, message)
-        })?
+        messages.note("the store does not answer; trying again");
+        opening.await
     };
-    let store = opened?;
-    // It is not dropped before the process ends: the MongoDB driver then ends its sessions in the background, and if the
-    // runtime ends at that moment it panics, which nobody who calls a command should have to read.
-    std::mem::forget(store.clone());
-    Ok(store)
+    let backend = opened?;
+    if StoreKind::of(&url) == Some(StoreKind::Mongo) {
+        // It is not dropped before the process ends: the MongoDB driver then ends its sessions in the background, and if
+        // the runtime ends at that moment it panics, which nobody who calls a command should have to read.
+        std::mem::forget(backend.clone());
+    }
+    let retry = RetryPolicy::default().max_elapsed(limit);
+    Ok(LockManager::builder(backend).retry(retry).build()?)
 }
 
-fn url(store: &Store, voice: &Voice) -> Result<String, Failure> {
-    let from_environment = || env::var("SHYLOCK_URL").ok().filter(|url| !url.is_empty());
+/// The URL with its password.
+fn url(store: &Store, messages: &Messages) -> Result<String, Failure> {
     if store.url.as_deref().is_some_and(password::is_in) {
-        voice.warn("a password on the command line can be read by everybody on this machine; use SHYLOCK_PASSWORD or --password-file");
+        messages.warn("a password on the command line can be read by everybody on this machine; use SHYLOCK_PASSWORD or --password-file");
     }
-    let Some(url) = store.url.clone().or_else(from_environment) else { return embedded() };
+    let Some(url) = given(store)? else { return embedded() };
+    if StoreKind::of(&url) == Some(StoreKind::Memory) {
+        let message = "the store `memory:` ends with this process, so it would protect nothing; leave the URL out for a \
+                       file of this user, or name one as in sqlite:/path/to/file";
+        return Err(Failure::new(Code::Misconfigured, message));
+    }
     match password::given(store.password_file.as_deref())? {
         Some(password) => password::put_into(&url, &password),
         None => Ok(url),
     }
 }
 
+/// The URL of the option, or of the environment. An empty one is most likely a variable that is not set, and must not
+/// turn into a store that the other machines do not use.
+fn given(store: &Store) -> Result<Option<String>, Failure> {
+    let refused = |message: &str| Err(Failure::new(Code::Misconfigured, message));
+    match (&store.url, env::var("SHYLOCK_URL")) {
+        (Some(url), _) if url.is_empty() => refused("--url is empty; name a store, or leave --url out"),
+        (Some(url), _) => Ok(Some(url.clone())),
+        (None, Ok(url)) if url.is_empty() => {
+            refused("SHYLOCK_URL is set and empty; name a store, or unset it for a file of this user")
+        }
+        (None, Ok(url)) => Ok(Some(url)),
+        (None, Err(env::VarError::NotPresent)) => Ok(None),
+        (None, Err(env::VarError::NotUnicode(_))) => refused("the URL in SHYLOCK_URL is not valid UTF-8"),
+    }
+}
+
 /// A file in the user's state folder, which is made if need be.
 fn embedded() -> Result<String, Failure> {
+    if !StoreKind::Sqlite.is_built_in() {
+        let message =
+            "no store was named, and the one for a single machine is not built in; set SHYLOCK_URL or --url";
+        return Err(Failure::new(Code::Misconfigured, message));
+    }
     let folder = state_folder()
         .ok_or_else(|| {
             let message = "neither HOME nor XDG_STATE_HOME names a folder for the locks; set one, or --url";
@@ -75,7 +100,7 @@ fn embedded() -> Result<String, Failure> {
         .create(&folder)
         .map_err(|error| cannot(&error.to_string()))?;
     let file = folder.join("locks.db");
-    let file = file.to_str().ok_or_else(|| cannot("its name is no UTF-8"))?;
+    let file = file.to_str().ok_or_else(|| cannot("its name is not valid UTF-8"))?;
     Ok(format!("sqlite:{file}"))
 }
 

@@ -1,10 +1,10 @@
 //! Words and tables for people.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use shylock::{FencingToken, Owner};
+use shylock::Owner;
 
-/// A string of somebody else's, without what a terminal would obey.
+/// A string that others chose, with control characters escaped.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
@@ -13,20 +13,9 @@ pub(crate) fn owner(owner: &Owner) -> String {
     plain(&owner.to_string())
 }
 
-/// When a claim joined, in milliseconds since 1970 by the store's clock, as its token tells.
-pub(crate) fn joined_at_ms(token: FencingToken) -> u64 {
-    token.get() / FencingToken::STEP
-}
-
-/// That moment for people.
-pub(crate) fn joined_at(token: FencingToken) -> String {
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(joined_at_ms(token))).to_string()
-}
-
-/// For how long it has been there, by this machine's clock.
-pub(crate) fn age(token: FencingToken) -> String {
-    let joined = UNIX_EPOCH + Duration::from_millis(joined_at_ms(token));
-    rounded(SystemTime::now().duration_since(joined).unwrap_or_default())
+/// How long ago something was.
+pub(crate) fn ago(time: Duration) -> String {
+    format!("{} ago", rounded(time))
 }
 
 /// A time as people say it: in seconds, or in milliseconds if it is short.
@@ -67,12 +56,5 @@ mod tests {
     fn a_table_has_aligned_columns() {
         let rows = [vec!["NAME".to_owned(), "N".to_owned()], vec!["a longer one".to_owned(), "1".to_owned()]];
         assert_eq!(table(&rows), "NAME          N\na longer one  1\n");
-    }
-
-    #[test]
-    fn a_token_tells_when_its_claim_joined() {
-        let token = FencingToken::new(1_700_000_000_000 * 1024);
-        assert_eq!(joined_at_ms(token), 1_700_000_000_000);
-        assert_eq!(joined_at(token), "2023-11-14T22:13:20Z");
     }
 }

@@ -1,117 +1,173 @@
-//! Taking the lock, and what is shown meanwhile.
+//! Acquiring the lock, and what is shown meanwhile.
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::env;
 use std::future::pending;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use shylock::{Error, ErrorKind, Lock, LockGuard, LockManager, Owner, Snapshot};
+use shylock::{Error, ErrorKind, Lock, LockGuard, LockManager, Owner, Semaphore, Snapshot};
 use tokio::time::{sleep, timeout};
 
 use crate::args::Run;
-use crate::exit::Failure;
-use crate::say::Voice;
+use crate::child;
+use crate::exit::{Code, Failure};
+use crate::messages::Messages;
 use crate::signals::Signals;
 use crate::text::{self, plain};
 
-/// Who gets the lock sooner is told nothing.
+/// A lock that is granted sooner is acquired without a word.
 const FIRST_LOOK: Duration = Duration::from_millis(300);
 /// Seldom enough for the store, however many wait.
 const LOOK: Duration = Duration::from_secs(1);
-/// Then the store is said not to answer.
+/// After this time a message says that the store does not answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-pub(crate) enum Entered {
+pub(crate) enum Outcome {
     Granted(LockGuard),
     NotGranted,
     Interrupted(Signal),
 }
 
-/// Takes the lock, as the command line says.
-pub(crate) async fn enter(
+/// Acquires the lock, as the command line says. `begun` is when the waiting began, with the store.
+pub(crate) async fn acquire(
     locks: &LockManager,
     run: &Run,
+    begun: Instant,
     signals: &mut Signals,
-    voice: &Voice,
-) -> Result<Entered, Failure> {
-    let lock = lock(locks, run);
-    let wait = Wait { locks, run, voice, since: Instant::now(), is_announced: Cell::new(false) };
-    let entered = tokio::select! {
+    messages: &Messages,
+) -> Result<Outcome, Failure> {
+    if !run.is_one_attempt() {
+        refuse_to_wait_for_oneself(locks, run).await?;
+    }
+    let wanted = Wanted::new(locks, run);
+    let wait = Wait { locks, run, messages, begun, is_announced: Cell::new(false) };
+    let outcome = tokio::select! {
         biased;
-        signal = signals.ending() => Ok(Entered::Interrupted(signal)),
-        entered = acquire(&lock, run) => entered,
+        signal = signals.ending() => Ok(Outcome::Interrupted(signal)),
+        outcome = wanted.acquire(run, begun) => outcome,
         never = wait.show() => match never {},
     };
-    voice.end_progress();
-    let entered = entered?;
-    wait.tell_the_end(&entered);
-    Ok(entered)
+    messages.end_progress();
+    let outcome = outcome?;
+    wait.tell_the_end(&outcome);
+    Ok(outcome)
 }
 
-fn lock(locks: &LockManager, run: &Run) -> Lock {
-    let program =
-        || run.command.first().map_or_else(String::new, |program| shortened(&program.to_string_lossy()));
-    let mut lock =
-        locks.lock(run.name.as_str()).label(run.label.clone().unwrap_or_else(program)).ttl(run.ttl);
-    if let Some(max) = run.shared {
-        lock = lock.shared(max);
+/// A command that runs under a lock cannot wait for that lock.
+async fn refuse_to_wait_for_oneself(locks: &LockManager, run: &Run) -> Result<(), Failure> {
+    if env::var(child::NAME).ok().as_deref() != Some(run.name.as_str()) {
+        return Ok(());
     }
-    if let Some(time) = run.max_hold {
-        lock = lock.max_hold(time);
-    }
-    if let Some(time) = run.hold_at_least {
-        lock = lock.hold_at_least(time);
-    }
-    lock
-}
-
-/// The end of a path tells more than its beginning.
-fn shortened(program: &str) -> String {
-    program.rsplit('/').next().unwrap_or(program).chars().take(60).collect()
-}
-
-async fn acquire(lock: &Lock, run: &Run) -> Result<Entered, Error> {
-    let guard = match run.wait {
-        _ if run.no_wait => {
-            return Ok(lock.try_acquire().await?.map_or(Entered::NotGranted, Entered::Granted));
-        }
-        None => lock.acquire().await,
-        Some(time) => lock.acquire_timeout(time).await,
+    let token = env::var(child::FENCING_TOKEN).ok().and_then(|token| token.parse::<u64>().ok());
+    let queue = locks.inspect(run.name.as_str()).await?;
+    // The name alone may be that of a lock in another store.
+    let Some(holder) = queue.holders().iter().find(|claim| Some(claim.token.get()) == token) else {
+        return Ok(());
     };
-    match guard {
-        Err(error) if error.kind() == ErrorKind::Timeout => Ok(Entered::NotGranted),
-        guard => guard.map(Entered::Granted),
+    let permits = run.permits.unwrap_or(1).min(holder.mode.max_holders());
+    if permits > 1 {
+        return Ok(());
     }
+    let message = format!(
+        "this command runs under {name} already ({} is set), and would wait for itself; leave one `shylock run {name}` \
+         out, or give the locks different names",
+        child::NAME,
+        name = plain(run.name.as_str())
+    );
+    Err(Failure::new(Code::Usage, message))
+}
+
+/// What is acquired.
+enum Wanted {
+    Lock(Lock),
+    Permit(Semaphore),
+}
+
+/// Sets the options that both have.
+macro_rules! with_options {
+    ($wanted:expr, $run:expr) => {{
+        let run: &Run = $run;
+        let mut wanted = $wanted.label(run.label.clone().unwrap_or_else(|| program(run))).ttl(run.ttl);
+        if let Some(time) = run.max_hold {
+            wanted = wanted.max_hold(time);
+        }
+        if let Some(time) = run.min_hold {
+            wanted = wanted.min_hold(time);
+        }
+        wanted
+    }};
+}
+
+/// Acquires it as the options say.
+macro_rules! acquire {
+    ($wanted:expr, $run:expr, $begun:expr) => {{
+        let run: &Run = $run;
+        let guard = match run.wait {
+            _ if run.is_one_attempt() => {
+                return Ok($wanted.try_acquire().await?.map_or(Outcome::NotGranted, Outcome::Granted));
+            }
+            None => $wanted.acquire().await,
+            Some(time) => $wanted.acquire_timeout(time.saturating_sub($begun.elapsed())).await,
+        };
+        match guard {
+            Err(error) if error.kind() == ErrorKind::Timeout => Ok(Outcome::NotGranted),
+            guard => guard.map(Outcome::Granted),
+        }
+    }};
+}
+
+impl Wanted {
+    fn new(locks: &LockManager, run: &Run) -> Self {
+        let name = run.name.as_str();
+        match run.permits {
+            None => Self::Lock(with_options!(locks.lock(name), run)),
+            Some(permits) => Self::Permit(with_options!(locks.semaphore(name, permits), run)),
+        }
+    }
+
+    async fn acquire(&self, run: &Run, begun: Instant) -> Result<Outcome, Error> {
+        match self {
+            Self::Lock(lock) => acquire!(lock, run, begun),
+            Self::Permit(semaphore) => acquire!(semaphore, run, begun),
+        }
+    }
+}
+
+/// The name of the program. The end of a path tells more than its beginning.
+fn program(run: &Run) -> String {
+    let program = run.command.first().map(|program| program.to_string_lossy()).unwrap_or_default();
+    program.rsplit('/').next().unwrap_or(&program).chars().take(60).collect()
 }
 
 struct Wait<'a> {
     locks: &'a LockManager,
     run: &'a Run,
-    voice: &'a Voice,
-    since: Instant,
+    messages: &'a Messages,
+    begun: Instant,
     is_announced: Cell<bool>,
 }
 
 impl Wait<'_> {
-    /// Says whom it waits for: a line that is kept up to date on a terminal, and one line elsewhere.
+    /// Prints whom it waits for: a line that is kept up to date on a terminal, and one line elsewhere.
     async fn show(&self) -> Infallible {
         sleep(FIRST_LOOK).await;
         loop {
-            let looked = timeout(PATIENCE, self.locks.inspect(&self.run.name)).await;
+            let looked = timeout(PATIENCE, self.locks.inspect(self.run.name.as_str())).await;
             let line = match looked {
                 Ok(Ok(queue)) => self.line(&queue),
                 Ok(Err(_)) | Err(_) => Some(format!("{}; the store does not answer", self.waiting())),
             };
             if let Some(line) = line {
-                if self.voice.is_terminal() {
-                    self.voice.progress(&line);
+                if self.messages.is_terminal() {
+                    self.messages.progress(&line);
                 } else {
-                    self.voice.note(&line);
+                    self.messages.note(&line);
                 }
                 self.is_announced.set(true);
             }
-            if self.is_announced.get() && !self.voice.is_terminal() {
+            if self.is_announced.get() && !self.messages.is_terminal() {
                 return pending().await;
             }
             sleep(LOOK).await;
@@ -122,37 +178,46 @@ impl Wait<'_> {
     fn line(&self, queue: &Snapshot) -> Option<String> {
         let me = Owner::this_process(None);
         let is_mine = |owner: &Owner| owner.pid == me.pid && owner.host == me.host;
-        let waiting = queue.waiting();
-        let place = waiting.iter().position(|claim| is_mine(&claim.owner))? + 1;
-        let holder = queue.granted().first()?;
-        let others = match queue.granted().len() - 1 {
+        let waiters = queue.waiters();
+        let place = waiters.iter().position(|claim| is_mine(&claim.owner))? + 1;
+        let holder = queue.holders().first()?;
+        let others = match queue.holders().len() - 1 {
             0 => String::new(),
             n => format!(" and {n} more"),
         };
         Some(format!(
-            "{}, at place {place} of {}; held by {}{others}, in the queue since {} ({})",
+            "{}, at place {place} of {}; held by {}{others}, which joined the queue {}",
             self.waiting(),
-            waiting.len(),
+            waiters.len(),
             text::owner(&holder.owner),
-            text::joined_at(holder.token),
-            text::age(holder.token),
+            text::ago(holder.joined_ago),
         ))
     }
 
     fn waiting(&self) -> String {
-        format!("waiting for {} for {}", plain(&self.run.name), text::rounded(self.since.elapsed()))
+        format!("waiting for {} for {}", self.name(), text::rounded(self.begun.elapsed()))
     }
 
-    fn tell_the_end(&self, entered: &Entered) {
-        let (name, waited) = (plain(&self.run.name), text::rounded(self.since.elapsed()));
-        match entered {
-            Entered::Granted(_) if !self.is_announced.get() => {}
-            Entered::Granted(_) => self.voice.note(&format!("got {name} after {waited}")),
-            Entered::NotGranted if self.run.no_wait => self.voice.note(&format!("{name} is taken")),
-            Entered::NotGranted => self.voice.note(&format!("did not get {name} within {waited}")),
-            Entered::Interrupted(signal) => {
-                self.voice.note(&format!("gave up waiting for {name} after {waited}: {signal}"));
+    fn tell_the_end(&self, outcome: &Outcome) {
+        let (name, waited) = (self.name(), text::rounded(self.begun.elapsed()));
+        match outcome {
+            Outcome::Granted(_) if self.is_announced.get() => {
+                self.messages.note(&format!("got {name} after {waited}"));
+            }
+            Outcome::Granted(guard) => {
+                self.messages.detail(|| format!("got {name} with token {}", guard.fencing_token()));
+            }
+            Outcome::NotGranted if self.run.is_one_attempt() => {
+                self.messages.note(&format!("{name} is taken"));
+            }
+            Outcome::NotGranted => self.messages.note(&format!("did not get {name} within {waited}")),
+            Outcome::Interrupted(signal) => {
+                self.messages.note(&format!("gave up waiting for {name} after {waited}: {signal}"));
             }
         }
+    }
+
+    fn name(&self) -> String {
+        plain(self.run.name.as_str())
     }
 }

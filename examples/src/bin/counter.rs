@@ -147,10 +147,11 @@ fn show_progress(
 /// One process: its tasks increment until its share is done.
 #[tokio::main]
 async fn work(folder: &Path) -> Result<()> {
-    let lock = match std::env::var("SHYLOCK_URL") {
-        Ok(url) => Some(shylock::connect(&url).await?.lock("counter")),
+    let locks = match std::env::var("SHYLOCK_URL") {
+        Ok(url) => Some(shylock::connect(&url).await?),
         Err(_) => None,
     };
+    let lock = locks.as_ref().map(|locks| locks.lock("counter"));
     let tasks: u32 = std::env::var("COUNTER_TASKS")?.parse()?;
     let left = Arc::new(AtomicI64::new(std::env::var("COUNTER_SHARE")?.parse()?));
     let mut running = Vec::new();
@@ -172,6 +173,9 @@ async fn work(folder: &Path) -> Result<()> {
     }
     for task in running {
         task.await??;
+    }
+    if let Some(locks) = locks {
+        locks.shutdown().await?;
     }
     Ok(())
 }

@@ -30,9 +30,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let locks = LockManager::builder(MongoBackend::new(database).await?).ttl(TTL).build()?;
 
     match std::env::args().nth(1).as_deref() {
-        Some("holder") => hold_and_write_late(&locks, &accounts).await,
-        _ => overtake_a_paused_holder(&locks, &accounts).await,
+        Some("holder") => hold_and_write_late(&locks, &accounts).await?,
+        _ => overtake_a_paused_holder(&locks, &accounts).await?,
     }
+    locks.shutdown().await?;
+    Ok(())
 }
 
 /// Writes a balance, unless somebody with a greater token has written before.
@@ -89,7 +91,7 @@ async fn hold_and_write_late(
     BufReader::new(stdin()).lines().next_line().await?;
 
     println!("awake; guard lost: {}", guard.is_lost());
-    // A careful program would stop here. This one writes all the same, and does no harm.
+    // A careful program would stop here. This one writes all the same, and the write is refused.
     let written = write(accounts, 100, guard.fencing_token()).await?;
     println!("late write accepted: {written}");
     Ok(())

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let late = lock.acquire_timeout(Duration::from_millis(200)).await;
     println!("meanwhile: {}", late.expect_err("the lock is held"));
 
-    // To drop the guard is enough; to release it waits until the next one can have the lock.
+    // Waits until the next one can have the lock. A guard that is dropped is released in the background.
     guard.release().await?;
 
     // Acquires, works, releases. If the lease were lost, the work would be dropped.
@@ -25,9 +25,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("{answer}");
 
     // Anywhere in the program, once a manager is configured.
-    shylock::configure(locks);
+    shylock::configure(locks.clone());
     let guard = shylock::Lock::new("quick-start").acquire().await?;
     println!("held again, with a greater token: {}", guard.fencing_token());
     guard.release().await?;
+
+    // Ends a program: waits until nothing of it is left in the store.
+    locks.shutdown().await?;
     Ok(())
 }

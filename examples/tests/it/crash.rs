@@ -30,7 +30,7 @@ async fn delays_the_others_by_at_most_its_ttl() {
     assert!(lock.try_acquire().await.expect("the store answers").is_none());
 
     let waiting = tokio::spawn(async move { lock.acquire().await });
-    while locks.inspect("savings").await.expect("the store answers").waiting().is_empty() {
+    while locks.inspect("savings").await.expect("the store answers").waiters().is_empty() {
         tokio::task::yield_now().await;
     }
     holder.kill().expect("it can be killed");

@@ -1,5 +1,7 @@
 //! Each example says what its documentation promises.
 
+use std::time::{Duration, Instant};
+
 use crate::run::{command, database, output_of};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,5 +63,42 @@ fn on_the_embedded_store() {
         let mut program = command(program, "");
         program.env_remove("SHYLOCK_URL").env("TMPDIR", folder.path());
         assert!(!output_of(program).is_empty());
+    }
+}
+
+/// Each ends with nothing left in the store, so the next run does not wait for a lease of 30 s.
+#[test]
+fn twice_in_a_row_without_waiting_for_the_lease_of_the_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for program in [
+        env!("CARGO_BIN_EXE_quick_start"),
+        env!("CARGO_BIN_EXE_blocking"),
+        env!("CARGO_BIN_EXE_time_sensitive"),
+        env!("CARGO_BIN_EXE_counter"),
+    ] {
+        for run in ["the first", "the second"] {
+            let mut command = command(program, "");
+            command.env_remove("SHYLOCK_URL").env("TMPDIR", folder.path());
+            if program == env!("CARGO_BIN_EXE_counter") {
+                command.args(["2", "2", "20"]);
+            }
+            let begun = Instant::now();
+            output_of(command);
+            assert!(
+                begun.elapsed() < Duration::from_secs(15),
+                "{run} run of {program} took {:?}",
+                begun.elapsed()
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fencing_twice_in_a_row() {
+    let database = database().await;
+    for _ in 0..2 {
+        let begun = Instant::now();
+        output_of(command(env!("CARGO_BIN_EXE_fencing"), &database.url()));
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     }
 }

@@ -34,6 +34,7 @@ fn a_killed_holder_leaves_no_child_and_delays_by_its_ttl_on_sqlite() {
     a_killed_holder(&Scene::sqlite());
 }
 
+#[cfg(feature = "mongo")]
 #[tokio::test]
 async fn a_killed_holder_leaves_no_child_and_delays_by_its_ttl_on_mongodb() {
     a_killed_holder(&Scene::mongo().await);

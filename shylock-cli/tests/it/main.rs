@@ -4,10 +4,16 @@
 
 mod codes;
 mod crashes;
+mod limits;
 mod looking;
+mod options;
 mod order;
+#[cfg(feature = "mongo")]
 mod outages;
 mod passwords;
 mod signals;
+#[cfg(feature = "mongo")]
+mod silence;
+mod stores;
 mod support;
 mod terminals;

@@ -29,16 +29,17 @@ fn ten_jobs_at_once_run_in_the_order_of_arrival_on_sqlite() {
     ten_at_once(&Scene::sqlite());
 }
 
+#[cfg(feature = "mongo")]
 #[tokio::test]
 async fn ten_jobs_at_once_run_in_the_order_of_arrival_on_mongodb() {
     ten_at_once(&Scene::mongo().await);
 }
 
 #[test]
-fn shared_jobs_run_together_up_to_their_number() {
+fn as_many_jobs_run_together_as_there_are_permits() {
     let scene = Scene::sqlite();
     let script = |i| format!("echo x > in{i}; {}", wait_for("gate"));
-    let mut jobs: Vec<_> = (0..3).map(|i| scene.job(&["--shared", "2"], &script(i))).collect();
+    let mut jobs: Vec<_> = (0..3).map(|i| scene.job(&["--permits", "2"], &script(i))).collect();
     scene.until_queued(3);
     let granted = scene.queue().iter().filter(|claim| claim["granted"] == true).count();
     assert_eq!(granted, 2);

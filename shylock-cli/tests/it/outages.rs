@@ -4,15 +4,8 @@ use std::time::{Duration, Instant};
 
 use shylock_testing::mongo::{PrivateServer, Topology};
 
+use crate::limits::{LOST, WRAPPER};
 use crate::support::{LONG, Scene, is_alive, is_gone, until, wait_for};
-
-const LOST: Option<i32> = Some(75);
-const MAX_HOLD: Option<i32> = Some(124);
-
-/// The grandchild ignores TERM; the script does not, and goes first.
-const WRAPPER: &str = "trap 'echo x > asked; exit 0' TERM; \
-    sh -c 'trap \"\" TERM; echo $$ > grandchild; while :; do sleep 0.1; done' & \
-    echo $$ > child; while :; do sleep 0.1; done";
 
 async fn private() -> (PrivateServer, Scene) {
     let server = PrivateServer::start(Topology::Standalone).await;
@@ -74,28 +67,4 @@ async fn a_grandchild_that_ignores_term_is_gone_when_the_next_one_begins() {
     server.resume(0);
     assert_eq!(next.code(), Some(0), "{}", next.log());
     assert_eq!(scene.read("next"), "in\n");
-}
-
-#[test]
-fn a_job_that_reaches_its_limit_is_gone_when_the_next_one_begins() {
-    let scene = Scene::sqlite();
-    let mut holder = scene.job(&["--max-hold", "2s"], WRAPPER);
-    scene.line_of("grandchild");
-    let mut next = scene.job(&[], &format!("{} && echo in > next", is_gone("grandchild")));
-    assert_eq!(holder.code(), MAX_HOLD, "{}", holder.log());
-    assert!(scene.has("asked"), "it was killed without TERM");
-    assert_eq!(next.code(), Some(0), "{}", next.log());
-    assert_eq!(scene.read("next"), "in\n");
-}
-
-#[test]
-fn an_evicted_job_is_killed() {
-    let scene = Scene::sqlite();
-    let mut job = scene.job(&["--ttl", "4s"], WRAPPER);
-    let grandchild = scene.line_of("grandchild");
-    let claim = scene.queue()[0]["claim"].as_str().expect("a claim").to_owned();
-    let evicted = scene.output(&["evict", "lock", &claim]);
-    assert_eq!(evicted.status.code(), Some(0), "{evicted:?}");
-    assert_eq!(job.code(), LOST, "{}", job.log());
-    assert!(!is_alive(&grandchild));
 }

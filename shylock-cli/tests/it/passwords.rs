@@ -1,7 +1,9 @@
 //! A password is never shown.
 
+#[cfg(feature = "mongo")]
 use std::fs;
 use std::process::Command;
+#[cfg(feature = "mongo")]
 use std::time::{Duration, Instant};
 
 use crate::support::{Scene, bare, ps, text, wait_for};
@@ -19,6 +21,7 @@ fn is_silent(text: &str) {
 }
 
 /// The server knows no such user, so that it refuses shows that it was asked.
+#[cfg(feature = "mongo")]
 #[tokio::test]
 async fn a_password_reaches_the_store_and_no_message() {
     let scene = Scene::mongo().await;
@@ -38,6 +41,7 @@ async fn a_password_reaches_the_store_and_no_message() {
     }
 }
 
+#[cfg(feature = "mongo")]
 #[test]
 fn a_password_on_the_command_line_is_warned_of() {
     let (code, text) = said(bare().args(["--url", "mongodb://joe:s3cr%2Ft@127.0.0.1:1/locks?notAnOption=1"]));
@@ -46,6 +50,7 @@ fn a_password_on_the_command_line_is_warned_of() {
     is_silent(&text);
 }
 
+#[cfg(feature = "mongo")]
 #[test]
 fn a_store_that_cannot_be_reached_is_given_up_in_time_and_its_password_not_shown() {
     let url = "mongodb://joe@127.0.0.1:1/locks?serverSelectionTimeoutMS=100";

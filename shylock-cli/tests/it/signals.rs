@@ -1,5 +1,7 @@
 //! What signals to `shylock run` do.
 
+use std::os::unix::process::ExitStatusExt as _;
+
 use crate::support::{Scene, is_alive, wait_for};
 
 const ENDING: [(&str, i32); 3] = [("INT", 2), ("TERM", 15), ("HUP", 1)];
@@ -71,4 +73,35 @@ fn what_is_ignored_from_the_start_stays_so() {
     job.signal("HUP");
     scene.touch("gate");
     assert_eq!(job.code(), Some(0), "{}", job.log());
+}
+
+/// As a shell that was interrupted must see it, or its loops go on.
+#[test]
+fn it_dies_of_the_signal_of_which_the_command_died() {
+    for (signal, number) in ENDING {
+        let scene = Scene::sqlite();
+        let mut job = scene.job(&[], "echo x > ready; while :; do sleep 0.1; done");
+        scene.line_of("ready");
+        job.signal(signal);
+        assert_eq!(job.wait().signal(), Some(number), "{}", job.log());
+        assert_eq!(scene.queue().len(), 0);
+    }
+    let scene = Scene::sqlite();
+    assert_eq!(scene.job(&[], "exit 130").wait().code(), Some(130), "an exit code is no signal");
+}
+
+#[test]
+fn a_shell_loop_ends_with_the_key_that_interrupts() {
+    let scene = Scene::sqlite();
+    let mut shell = crate::support::heeding_signals("bash");
+    shell.env("SHYLOCK_URL", scene.url()).current_dir(scene.path(""));
+    let run = format!("{} run lock -- sh -c 'echo x >> begun; sleep 60'", env!("CARGO_BIN_EXE_shylock"));
+    shell.args(["-c", &format!("trap - INT; for i in 1 2 3; do {run}; done")]);
+    let mut shell = scene.job_of(shell);
+    scene.line_of("begun");
+    // The key sends it to both.
+    shell.signal("INT");
+    crate::support::send("INT", &shell.supervisor());
+    assert_eq!(shell.code(), Some(130), "{}", shell.log());
+    assert_eq!(scene.read("begun"), "x\n", "the loop went on");
 }

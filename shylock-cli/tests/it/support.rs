@@ -1,12 +1,14 @@
 //! Jobs under locks, and what is to be known of them.
 
 use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+#[cfg(feature = "mongo")]
 use shylock_testing::mongo::{MongoServer, TestDatabase, Topology};
 use tempfile::TempDir;
 
@@ -19,6 +21,7 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(crate) struct Scene {
     folder: TempDir,
     url: String,
+    #[cfg(feature = "mongo")]
     _store: Option<(TestDatabase, MongoServer)>,
 }
 
@@ -26,15 +29,22 @@ impl Scene {
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("sqlite:{}", folder.path().join("locks.db").display());
-        Self { folder, url, _store: None }
+        Self {
+            folder,
+            url,
+            #[cfg(feature = "mongo")]
+            _store: None,
+        }
     }
 
+    #[cfg(feature = "mongo")]
     pub(crate) async fn mongo() -> Self {
         let server = MongoServer::shared(Topology::ReplicaSet).await;
         let database = server.database();
         Self { url: database.url(), _store: Some((database, server)), ..Self::sqlite() }
     }
 
+    #[cfg(feature = "mongo")]
     pub(crate) fn at(url: String) -> Self {
         Self { url, ..Self::sqlite() }
     }
@@ -114,10 +124,15 @@ pub(crate) fn heeding_signals(program: &str) -> Command {
 /// The command without what the environment of the test says.
 pub(crate) fn bare() -> Command {
     let mut command = heeding_signals(env!("CARGO_BIN_EXE_shylock"));
-    for name in ["URL", "PASSWORD", "PASSWORD_FILE"] {
+    for name in ["URL", "PASSWORD", "PASSWORD_FILE", "NAME", "FENCING_TOKEN"] {
         command.env_remove(format!("SHYLOCK_{name}"));
     }
     command
+}
+
+/// The exit code as a shell has it: 128 and the number of the signal for a process that died of one.
+pub(crate) fn code(status: ExitStatus) -> Option<i32> {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal))
 }
 
 /// A `shylock run` in the background. Dropped, it is killed.
@@ -146,7 +161,7 @@ impl Job {
     }
 
     pub(crate) fn code(&mut self) -> Option<i32> {
-        self.wait().code()
+        code(self.wait())
     }
 
     /// What it has said so far.
