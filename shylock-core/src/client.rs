@@ -148,11 +148,11 @@ impl Client {
         let stragglers = lease.take_stragglers();
         let until = Instant::now() + linger;
         let retries = self.store.retry.begin_until(lease.lapses_at());
-        let leave = |backend: Arc<dyn Backend>| -> store::BackendCall<Left> {
+        let request = |backend: Arc<dyn Backend>| -> store::BackendCall<Left> {
             let (lock, claim) = (lease.lock.clone(), lease.claim);
             Box::pin(async move { backend.leave(&lock, claim, linger).await })
         };
-        let left = self.store.persist(lease, retries, progress, leave).await;
+        let left = self.store.persist(lease, retries, progress, request).await;
         if !stragglers.is_empty() {
             self.leave_again_after(stragglers, lease.clone(), until);
         }
@@ -201,10 +201,10 @@ impl Client {
             let _ = timeout(limit, all).await;
             let (lock, claim) = (lease.lock.clone(), lease.claim);
             let linger = until.saturating_duration_since(Instant::now());
-            let leave = |backend: Arc<dyn Backend>| -> store::BackendCall<Left> {
+            let request = |backend: Arc<dyn Backend>| -> store::BackendCall<Left> {
                 Box::pin(async move { backend.leave(&lock, claim, linger).await })
             };
-            let _ = client.store.attempt(limit, leave).await;
+            let _ = client.store.attempt(limit, request).await;
         });
     }
 

@@ -234,7 +234,6 @@ impl Pool {
     /// At least one attempt is made, however short the timeout is. A request that is under way when the time is over is
     /// waited for, so that it is known whether the store was out of reach.
     async fn acquire_within(self: &Arc<Self>, want: Want, timeout: Duration) -> Result<Option<Grant>, Error> {
-        let begun = Instant::now();
         let acquire = self.acquire(want);
         tokio::pin!(acquire);
         if let Ok(granted) = tokio::time::timeout(timeout, &mut acquire).await {
@@ -243,28 +242,20 @@ impl Pool {
         tokio::select! {
             biased;
             granted = &mut acquire => granted,
-            state = self.last_known(begun) => Err(state.timed_out(&self.name, timeout)),
+            state = self.last_known() => Err(state.timed_out(&self.name, timeout)),
         }
     }
 
     /// Whether the store answers just now, for a caller whose time is over.
-    async fn last_known(&self, begun: Instant) -> progress::State {
+    async fn last_known(&self) -> progress::State {
+        let over_at = Instant::now();
         loop {
             if self.is_held() {
                 return progress::State::Answered(None);
             }
-            let asked_at = match self.progress.state() {
-                progress::State::Asked(asked_at) => asked_at,
-                progress::State::Answered(Some(at)) if at.elapsed() >= ONE_ATTEMPT => {
-                    self.look().await;
-                    continue;
-                }
+            match self.progress.settled(over_at, ONE_ATTEMPT).await {
+                progress::State::Answered(Some(at)) if at.elapsed() >= ONE_ATTEMPT => self.look().await,
                 state => return state,
-            };
-            let until = asked_at.max(begun) + ONE_ATTEMPT;
-            let state = self.progress.settled(until).await;
-            if Instant::now() >= until {
-                return state;
             }
         }
     }
@@ -288,10 +279,10 @@ impl Pool {
         self.progress.asked();
         let mut withdraw = Withdraw(Some(&self.progress));
         let lock = self.name.clone();
-        let look = |backend: Arc<dyn Backend>| -> BackendCall<Snapshot> {
+        let request = |backend: Arc<dyn Backend>| -> BackendCall<Snapshot> {
             Box::pin(async move { backend.queue(&lock).await })
         };
-        let answer = self.client.store.attempt(ONE_ATTEMPT, look).await;
+        let answer = self.client.store.attempt(ONE_ATTEMPT, request).await;
         withdraw.0 = None;
         match answer {
             Ok(_) => self.progress.answered(),

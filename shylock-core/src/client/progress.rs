@@ -83,12 +83,18 @@ impl Progress {
         }
     }
 
-    /// Waits for the latest request to be answered or to fail, but no longer than until then.
-    pub(crate) async fn settled(&self, until: Instant) -> State {
+    /// What is known when the time of a caller is over. A request that is under way then is waited for, for as long as
+    /// one attempt takes.
+    pub(crate) async fn settled(&self, over_at: Instant, attempt: Duration) -> State {
         loop {
             let changed = self.changed.notified();
             let state = self.state();
-            if !matches!(state, State::Asked(_)) || Instant::now() >= until {
+            let State::Asked(asked_at) = state else { return state };
+            if self.known.lock().answered_at.is_some_and(|at| at >= over_at) {
+                return State::Answered(Some(over_at));
+            }
+            let until = asked_at + attempt;
+            if Instant::now() >= until {
                 return state;
             }
             tokio::select! {

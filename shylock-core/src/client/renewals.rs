@@ -90,7 +90,11 @@ impl Drop for InFlight<'_> {
 }
 
 impl Renewals {
-    pub(crate) fn new(store: Arc<StoreClient>, runtimes: Arc<Runtimes>, down: CancellationToken) -> Arc<Self> {
+    pub(crate) fn new(
+        store: Arc<StoreClient>,
+        runtimes: Arc<Runtimes>,
+        down: CancellationToken,
+    ) -> Arc<Self> {
         let (round, sooner, epoch) = (Mutex::default(), Notify::new(), Instant::now());
         Arc::new(Self { store, runtimes, round, sooner, down, epoch })
     }

@@ -89,8 +89,8 @@ impl StoreClient {
     ) -> Result<(Instant, T, bool), BackendError> {
         let pause = self.retry.resend_after(lease.ttl().get());
         let begun = Instant::now();
-        let begin = || self.begin(call(self.backend.clone()), Some(lease.clone()));
-        let mut first = begin();
+        let request = || self.begin(call(self.backend.clone()), Some(lease.clone()));
+        let mut first = request();
         // Nearly always this is all.
         if let Ok(answer) = timeout(pause.min(limit), &mut first).await {
             return answer.map(|answer| (begun, answer, true));
@@ -99,7 +99,7 @@ impl StoreClient {
         let mut over = std::pin::pin!(sleep(limit.saturating_sub(begun.elapsed())));
         loop {
             if calls.len() < IN_FLIGHT {
-                calls.push((Instant::now(), begin()));
+                calls.push((Instant::now(), request()));
             }
             tokio::select! {
                 (sent_at, answer) = first_of(&mut calls) => match answer {

@@ -180,29 +180,29 @@ async fn run(wakeups: Weak<Wakeups>) {
 
 impl Wakeups {
     async fn serve(&self) {
-    let mut delays = self.store.retry.delays();
-    loop {
-        match self.connect().await {
-            Ok(Some(stream)) => {
-                delays = self.store.retry.delays();
-                if !self.receive(stream).await {
+        let mut delays = self.store.retry.delays();
+        loop {
+            match self.connect().await {
+                Ok(Some(stream)) => {
+                    delays = self.store.retry.delays();
+                    if !self.receive(stream).await {
+                        return;
+                    }
+                    debug!("the stream of wakeups ended and is opened again");
+                }
+                Ok(None) => {
+                    info!("the store pushes no wakeups; waiting claims poll");
+                    self.hub.lock().stream = Stream::Unsupported;
                     return;
                 }
-                debug!("the stream of wakeups ended and is opened again");
+                Err(error) => debug!(%error, "the stream of wakeups could not be opened; this is retried"),
             }
-            Ok(None) => {
-                info!("the store pushes no wakeups; waiting claims poll");
-                self.hub.lock().stream = Stream::Unsupported;
+            sleep(delays.next().unwrap_or(IDLE)).await;
+            if self.close_if_unused() {
                 return;
             }
-            Err(error) => debug!(%error, "the stream of wakeups could not be opened; this is retried"),
-        }
-        sleep(delays.next().unwrap_or(IDLE)).await;
-        if self.close_if_unused() {
-            return;
         }
     }
-}
 }
 
 impl Hub {

@@ -123,7 +123,11 @@ fn a_renewal_that_hangs_when_its_runtime_ends_is_sent_again() {
     });
     let end = |runtime: Runtime| {
         // A runtime of one thread works only while somebody waits in it.
-        runtime.block_on(async { while hung.try_recv().is_err() { tokio::time::sleep(TTL / 100).await } });
+        runtime.block_on(async {
+            while hung.try_recv().is_err() {
+                tokio::time::sleep(TTL / 100).await
+            }
+        });
     };
     a_guard_survives_the_end_of(runtime_of_one_thread(), end, backend);
 }
@@ -155,7 +159,8 @@ fn callers_go_on_when_the_runtime_of_another_caller_ends() {
         told.recv_timeout(SOON).expect("it has begun");
         let lock = locks.lock("a");
         let next = second.spawn(async move { lock.acquire().await });
-        second.block_on(async { timeout(Duration::from_millis(50), std::future::pending::<()>()).await.ok() });
+        second
+            .block_on(async { timeout(Duration::from_millis(50), std::future::pending::<()>()).await.ok() });
         first.shutdown_background();
         drop(theirs);
         let guard = second.block_on(async { timeout(SOON, next).await });

@@ -59,7 +59,8 @@ async fn a_permit_is_not_passed_on_past_the_caller_who_is_first() {
 async fn a_guard_with_a_short_ttl_delays_others_by_no_more_than_that() {
     let store = store();
     let others = LockManager::new(store.clone());
-    let mut doomed = Some(LockManager::builder(store.clone()).max_handover_time(TTL).build().expect("settings"));
+    let mut doomed =
+        Some(LockManager::builder(store.clone()).max_handover_time(TTL).build().expect("settings"));
     let locks = doomed.as_ref().expect("a manager");
     let long = locks.lock("a").ttl(secs(3600.0)).acquire().await.expect("a free lock");
     let short = locks.lock("a").ttl(secs(1.0)).auto_renew(false);
@@ -142,7 +143,13 @@ async fn readers_do_not_share_a_claim_for_ever() {
     pass(1.0).await;
     let writer = LockManager::new(store).rw_lock("a");
     for _ in 0..5 {
-        timeout(secs(2.0), writer.write()).await.expect("in time").expect("its turn").release().await.expect("held");
+        timeout(secs(2.0), writer.write())
+            .await
+            .expect("in time")
+            .expect("its turn")
+            .release()
+            .await
+            .expect("held");
     }
 }
 
@@ -281,7 +288,9 @@ async fn random_programs_over_every_primitive_exclude_each_other_and_end() {
 #[tokio::test(start_paused = true)]
 async fn a_call_may_be_dropped_at_every_await() {
     for polls in 0..40 {
-        for call in ["acquire", "try", "timeout", "read", "permit", "release", "drop", "with", "value", "shutdown"] {
+        for call in
+            ["acquire", "try", "timeout", "read", "permit", "release", "drop", "with", "value", "shutdown"]
+        {
             let store = store();
             let locks = LockManager::new(Hooked::yielding(&store, 3));
             // Somebody waits behind the caller, in line, as well.
@@ -303,13 +312,15 @@ async fn a_call_may_be_dropped_at_every_await() {
             let mut work = Box::pin(work);
             let mut behind = Vec::new();
             for i in 0..polls {
-                let done = std::future::poll_fn(|cx| std::task::Poll::Ready(work.as_mut().poll(cx).is_ready()));
+                let done =
+                    std::future::poll_fn(|cx| std::task::Poll::Ready(work.as_mut().poll(cx).is_ready()));
                 if done.await {
                     break;
                 }
                 if i == 0 {
                     let lock = locks.lock("a");
-                    behind.push(tokio::spawn(async move { lock.acquire_timeout(secs(20.0)).await.map(drop) }));
+                    behind
+                        .push(tokio::spawn(async move { lock.acquire_timeout(secs(20.0)).await.map(drop) }));
                 }
                 tokio::task::yield_now().await;
             }
@@ -320,7 +331,13 @@ async fn a_call_may_be_dropped_at_every_await() {
                 assert!(result.is_ok() || call == "shutdown", "{context}: {result:?}");
             }
             let others = LockManager::new(store);
-            timeout(secs(2.0), others.lock("a").acquire()).await.expect(&context).expect("free").release().await.expect("held");
+            timeout(secs(2.0), others.lock("a").acquire())
+                .await
+                .expect(&context)
+                .expect("free")
+                .release()
+                .await
+                .expect("held");
             timeout(secs(2.0), locks.shutdown()).await.expect(&context).expect("it ends");
         }
     }

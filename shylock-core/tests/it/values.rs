@@ -83,10 +83,8 @@ async fn every_duration_in_every_option_works_or_is_an_error_that_names_it() {
 #[tokio::test(start_paused = true)]
 async fn every_setting_of_a_manager_works_or_is_an_error_that_names_it() {
     type Set = fn(LockManagerBuilder, Duration) -> LockManagerBuilder;
-    let settings: [(&str, Set); 2] = [
-        ("ttl", LockManagerBuilder::ttl),
-        ("max_handover_time", LockManagerBuilder::max_handover_time),
-    ];
+    let settings: [(&str, Set); 2] =
+        [("ttl", LockManagerBuilder::ttl), ("max_handover_time", LockManagerBuilder::max_handover_time)];
     for (word, set) in settings {
         for time in DURATIONS {
             let what = format!("{word} {time:?}");
@@ -96,7 +94,9 @@ async fn every_setting_of_a_manager_works_or_is_an_error_that_names_it() {
             }
         }
     }
-    for margin in [0.0, -0.0, f64::MIN_POSITIVE, 0.5, 0.51, 1.0, -1.0, f64::NAN, f64::INFINITY, -f64::INFINITY] {
+    for margin in
+        [0.0, -0.0, f64::MIN_POSITIVE, 0.5, 0.51, 1.0, -1.0, f64::NAN, f64::INFINITY, -f64::INFINITY]
+    {
         let what = format!("clock_skew_margin {margin}");
         match LockManager::builder(backend()).clock_skew_margin(margin).build() {
             Ok(locks) => check(&what, "", ends(&what, use_lock(&locks.lock("a"))).await),
@@ -144,12 +144,14 @@ async fn every_back_off_ends_in_an_outage() {
     for initial in DURATIONS {
         for most in DURATIONS {
             let (backend, faults) = Faulty::new(store());
-            let retry = RetryPolicy::default().initial_backoff(initial).max_backoff(most).max_elapsed(secs(3.0));
+            let retry =
+                RetryPolicy::default().initial_backoff(initial).max_backoff(most).max_elapsed(secs(3.0));
             let locks = LockManager::builder(backend).retry(retry).build().expect("settings");
             let _guard = locks.lock("held").ttl(secs(2.0)).acquire().await.expect("free");
             faults.everywhere(Fault::FailBefore);
             let what = format!("back-off from {initial:?} to {most:?}");
-            let error = timeout(secs(9.0), locks.lock("a").acquire()).await.expect(&what).expect_err("an outage");
+            let error =
+                timeout(secs(9.0), locks.lock("a").acquire()).await.expect(&what).expect_err("an outage");
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{what}");
             let calls = faults.calls(Step::Join) + faults.calls(Step::Renew);
             assert!(calls < 10_000, "{calls} calls in three seconds, {what}");
