@@ -143,8 +143,13 @@ fn no_answer(limit: Duration, earlier: Option<String>) -> BackendError {
 
 /// The message of an error and those of its causes.
 fn with_causes(error: &BackendError) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |message, cause| format!("{message}: {cause}"))
+    let mut message = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        message = format!("{message}: {cause}");
+        next = cause.source();
+    }
+    message
 }
 
 #[cfg_attr(
