@@ -35,11 +35,10 @@ pub(crate) async fn open(
         opening.await
     };
     let backend = opened?;
-    if StoreKind::of(&url) == Some(StoreKind::Mongo) {
-        // It is not dropped before the process ends: the MongoDB driver then ends its sessions in the background, and if
-        // the runtime ends at that moment it panics, which nobody who calls a command should have to read.
-        std::mem::forget(backend.clone());
-    }
+    // It is not dropped before the process ends. The MongoDB driver would end its sessions in the background, and panics if
+    // the runtime ends at that moment. SQLite would copy its log into the file and wait for the disk, after each command; as
+    // it is, it does so once in a thousand pages.
+    std::mem::forget(backend.clone());
     let retry = RetryPolicy::default().max_elapsed(limit);
     Ok(LockManager::builder(backend).retry(retry).build()?)
 }

@@ -1,6 +1,7 @@
 //! From a URL to a store.
 
-use std::sync::Arc;
+use std::error::Error as _;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use shylock_core::memory::MemoryBackend;
@@ -106,25 +107,49 @@ pub async fn open_within(url: &str, limit: Duration) -> Result<Arc<dyn Backend>,
     Ok(repeat(limit, || open_once(url, attempt)).await?)
 }
 
-/// Repeats attempts while their errors may pass, and gives up each after its time, and the whole after `limit`.
+/// Repeats attempts while their errors may pass, and gives up each after its time, and the whole after `limit`. The last
+/// attempt may have too little time to tell what is wrong, so its error has that of an earlier one as its source.
 async fn repeat<T, F>(limit: Duration, mut attempt: impl FnMut() -> F) -> Result<T, BackendError>
 where
     F: Future<Output = Result<T, BackendError>>,
 {
     let begun = Instant::now();
+    let earlier = Mutex::new(None);
     let policy = RetryPolicy::default().max_elapsed(limit);
     policy
         .retry(|| {
             let left = limit.saturating_sub(begun.elapsed()).min(ATTEMPT);
-            let attempt = attempt();
-            async move { timeout(left, attempt).await.unwrap_or_else(|_| Err(no_answer(left))) }
+            let (attempt, earlier) = (attempt(), &earlier);
+            async move {
+                let answer = timeout(left, attempt).await;
+                let mut earlier = earlier.lock().unwrap_or_else(PoisonError::into_inner);
+                match answer {
+                    Ok(answer) => answer.inspect_err(|error| *earlier = Some(with_causes(error))),
+                    Err(_) => Err(no_answer(left, earlier.clone())),
+                }
+            }
         })
         .await
 }
 
-fn no_answer(limit: Duration) -> BackendError {
+fn no_answer(limit: Duration, earlier: Option<String>) -> BackendError {
     let message = format!("the store did not answer within {limit:.1?}; look after it, or wait longer");
-    BackendError::new(BackendErrorKind::Transient, message)
+    let error = BackendError::new(BackendErrorKind::Transient, message);
+    match earlier {
+        Some(cause) => error.with_source(format!("an earlier attempt failed: {cause}")),
+        None => error,
+    }
+}
+
+/// The message of an error and those of its causes.
+fn with_causes(error: &BackendError) -> String {
+    let mut message = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        message = format!("{message}: {cause}");
+        next = cause.source();
+    }
+    message
 }
 
 #[cfg_attr(
@@ -258,6 +283,19 @@ mod tests {
             repeat(Duration::from_secs(3), || ready(Err::<(), _>(transient()))).await.expect_err("refused");
         assert_eq!(error.to_string(), "the connection was refused");
         assert!(begun.elapsed() <= Duration::from_secs(3), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_last_attempt_without_time_tells_what_an_earlier_one_found() {
+        let mut attempts = 0;
+        let error = repeat(Duration::from_secs(3), || {
+            attempts += 1;
+            let hangs = attempts > 1;
+            async move { if hangs { pending().await } else { Err::<(), _>(transient()) } }
+        });
+        let error = error.await.expect_err("nobody answers");
+        let source = error.source().expect("a source").to_string();
+        assert!(source.contains("the connection was refused"), "{source}");
     }
 
     #[tokio::test]
