@@ -87,7 +87,9 @@ impl Lock {
 
     /// Waits for its turn, but no longer than this. A timeout of zero is one attempt.
     ///
-    /// A timeout that is shorter than a round trip to the store is one attempt too, which may take up to a second.
+    /// A timeout that is shorter than a round trip to the store is one attempt too, which may take up to a second. If a
+    /// request is under way when the time is over, or the store was not asked for a while, this waits for an answer for up
+    /// to a second more, because only that tells a held lock from an outage.
     ///
     /// # Errors
     /// - [`Timeout`](ErrorKind::Timeout) if the lock was not granted in time.
