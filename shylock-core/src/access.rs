@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::progress::Progress;
+use crate::client::progress::State;
 use crate::error::{Error, ErrorKind};
 use crate::manager::{LockManager, configured};
 use crate::options::Options;
@@ -51,7 +51,7 @@ impl Access {
     ) -> Result<Grant, Error> {
         let (manager, name, want) = self.want(mode, options, timeout.is_zero())?;
         let grant = manager.pools().acquire(name.clone(), want, Some(timeout)).await?;
-        grant.ok_or_else(|| Progress::default().timed_out(&name, timeout))
+        grant.ok_or_else(|| State::Answered(None).timed_out(&name, timeout))
     }
 
     fn want(

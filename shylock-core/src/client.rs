@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -50,7 +50,7 @@ pub(crate) struct Client {
     pub(crate) runtimes: Arc<Runtimes>,
     pub(crate) renewals: Arc<Renewals>,
     wakeups: Arc<Wakeups>,
-    /// The manager was shut down.
+    /// The manager was shut down, or is gone. It ends what runs in the background.
     pub(crate) down: CancellationToken,
     /// Counts the claims that may be in the store.
     present: TaskTracker,
@@ -75,12 +75,13 @@ impl Client {
     ) -> Arc<Self> {
         let manager = ManagerId::random();
         let store = Arc::new(StoreClient::new(backend, retry, runtimes.clone()));
+        let down = CancellationToken::new();
         Arc::new(Self {
-            renewals: Renewals::new(store.clone(), runtimes.clone()),
-            wakeups: Wakeups::new(store.clone(), runtimes.clone(), manager),
+            renewals: Renewals::new(store.clone(), runtimes.clone(), down.clone()),
+            wakeups: Wakeups::new(store.clone(), runtimes.clone(), manager, down.clone()),
             store,
             runtimes,
-            down: CancellationToken::new(),
+            down,
             present: TaskTracker::new(),
             manager,
             claims: AtomicU64::new(0),
@@ -99,13 +100,21 @@ impl Client {
         if self.down.is_cancelled() {
             return Err(Error::shut_down());
         }
-        self.runtimes.enter()
+        self.enter_runtime()
+    }
+
+    fn enter_runtime(&self) -> Result<(), Error> {
+        if self.runtimes.enter()? {
+            // What ended with another runtime goes on here.
+            self.renewals.resume();
+        }
+        Ok(())
     }
 
     /// Checks that the manager can be shut down here. This may be done twice.
     pub(crate) fn enter_to_end(&self) -> Result<(), Error> {
         match self.enter() {
-            Err(error) if error.kind() == ErrorKind::ShutDown => self.runtimes.enter(),
+            Err(error) if error.kind() == ErrorKind::ShutDown => self.enter_runtime(),
             entered => entered,
         }
     }
@@ -137,14 +146,15 @@ impl Client {
     ) -> Result<Left, BackendError> {
         // These may arrive after the leave.
         let stragglers = lease.take_stragglers();
+        let until = Instant::now() + linger;
         let retries = self.store.retry.begin_until(lease.lapses_at());
-        let leave = |backend: Arc<dyn Backend>| -> store::BackendCall<Left> {
+        let request = |backend: Arc<dyn Backend>| -> store::BackendCall<Left> {
             let (lock, claim) = (lease.lock.clone(), lease.claim);
             Box::pin(async move { backend.leave(&lock, claim, linger).await })
         };
-        let left = self.store.persist(lease, retries, progress, leave).await;
+        let left = self.store.persist(lease, retries, progress, request).await;
         if !stragglers.is_empty() {
-            self.leave_again_after(stragglers, lease.clone());
+            self.leave_again_after(stragglers, lease.clone(), until);
         }
         lease.left();
         self.wakeups.moved(&lease.lock);
@@ -172,10 +182,16 @@ impl Client {
         self.runtimes.start(move || Box::pin(leaving.clone().run()));
     }
 
-    /// A request to join that is still under way may bring the claim back: it leaves once more after that.
-    fn leave_again_after(self: &Arc<Self>, stragglers: Vec<JoinHandle<()>>, lease: Arc<Lease>) {
+    /// A request to join that is still under way may bring the claim back: it leaves once more after that, and lingers
+    /// until the same time.
+    fn leave_again_after(
+        self: &Arc<Self>,
+        stragglers: Vec<JoinHandle<()>>,
+        lease: Arc<Lease>,
+        until: Instant,
+    ) {
         let client = self.clone();
-        let limit = self.store.retry.attempt_limit(Duration::MAX) * 2;
+        let limit = self.store.retry.attempt_limit(Duration::MAX).saturating_mul(2);
         self.runtimes.spawn(async move {
             let all = async {
                 for straggler in stragglers {
@@ -184,10 +200,11 @@ impl Client {
             };
             let _ = timeout(limit, all).await;
             let (lock, claim) = (lease.lock.clone(), lease.claim);
-            let leave = |backend: Arc<dyn Backend>| -> store::BackendCall<Left> {
-                Box::pin(async move { backend.leave(&lock, claim, Duration::ZERO).await })
+            let linger = until.saturating_duration_since(Instant::now());
+            let request = |backend: Arc<dyn Backend>| -> store::BackendCall<Left> {
+                Box::pin(async move { backend.leave(&lock, claim, linger).await })
             };
-            let _ = client.store.attempt(limit, leave).await;
+            let _ = client.store.attempt(limit, request).await;
         });
     }
 
@@ -200,6 +217,12 @@ impl Client {
         }
         self.present.close();
         self.present.wait().await;
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.down.cancel();
     }
 }
 

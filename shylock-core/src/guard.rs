@@ -90,7 +90,13 @@ impl LockGuard {
     pub fn lost(&self) -> impl Future<Output = LossReason> + Send + 'static + use<> {
         let lease: Arc<Lease> = self.0.lease().clone();
         let client = self.0.client().clone();
-        async move { client.runtimes.within(lease.lost()).await }
+        async move {
+            client.runtimes.within(lease.lost()).await.unwrap_or_else(|_| {
+                // Nothing renews it any more.
+                lease.end(LossReason::Expired);
+                lease.loss().unwrap_or(LossReason::Expired)
+            })
+        }
     }
 
     /// Whether the guard is lost. Once it is, it stays lost.

@@ -222,8 +222,7 @@ impl LockManager {
     /// When it is dropped, it goes on in the background.
     pub async fn shutdown(&self) -> Result<(), Error> {
         self.client().enter_to_end()?;
-        self.0.pools.shut_down().await;
-        Ok(())
+        self.0.pools.shut_down().await
     }
 
     pub(crate) fn pools(&self) -> &Arc<Pools> {
@@ -256,7 +255,7 @@ impl LockManager {
     ) -> Result<T, Error> {
         let client = self.client();
         client.enter()?;
-        let answer = client.runtimes.within(client.store.ask(call)).await;
+        let answer = client.runtimes.within(client.store.ask(call)).await?;
         answer.map_err(|error| Error::from_backend(failed, error))
     }
 }

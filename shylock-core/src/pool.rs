@@ -18,17 +18,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::backend::Backend;
 use crate::client::Client;
 use crate::client::held_claim::HeldClaim;
 use crate::client::lease::{Lease, LossReason};
-use crate::client::progress::Progress;
+use crate::client::progress::{self, Progress};
 use crate::client::renewals::OnLoss;
+use crate::client::store::BackendCall;
 use crate::error::Error;
 use crate::options::Terms;
-use crate::queue::{FencingToken, LockName, Mode, Owner};
+use crate::queue::{FencingToken, LockName, Mode, Owner, Snapshot};
 
 pub(crate) use grant::Grant;
 use line::{Line, Message, Reply, Waiting};
@@ -80,10 +83,18 @@ struct State {
 enum TurnState {
     #[default]
     Free,
-    /// A caller drives a claim. A permit that comes free is passed on to it.
-    Asking(Option<(Want, Reply)>),
-    /// The claim of the last local holder is leaving the store.
+    /// A caller drives a claim.
+    Asking(Asking),
+    /// The claim of the last local holder, or of a caller who has gone, is leaving the store.
     Leaving,
+}
+
+/// The caller who has the turn.
+struct Asking {
+    /// Its claim waits in the store's queue: others hold the lock.
+    is_waiting: bool,
+    /// A permit that comes free in this process is passed on to it.
+    passing: Option<(Want, Reply)>,
 }
 
 /// A claim that was granted, and the local guards that hold by it.
@@ -148,7 +159,7 @@ impl Pools {
                 Some(timeout) => pool.acquire_within(want, timeout).await,
             }
         };
-        self.client.runtimes.within(acquire).await
+        self.client.runtimes.within(acquire).await?
     }
 
     fn pool(self: &Arc<Self>, name: LockName, kind: Kind) -> Arc<Pool> {
@@ -183,13 +194,13 @@ impl Pools {
     }
 
     /// Ends everything: callers who wait get an error, guards are lost, and all claims leave the store.
-    pub(crate) async fn shut_down(&self) {
+    pub(crate) async fn shut_down(&self) -> Result<(), Error> {
         self.client.down.cancel();
         let pools: Vec<_> = self.pools.read().values().filter_map(Weak::upgrade).collect();
         for pool in pools {
             pool.fail_all(&Error::shut_down());
         }
-        self.client.runtimes.within(self.client.shut_down()).await;
+        self.client.runtimes.within(self.client.shut_down()).await
     }
 }
 
@@ -220,9 +231,9 @@ impl Pool {
         }
     }
 
-    /// At least one attempt is made, however short the timeout is.
+    /// At least one attempt is made, however short the timeout is. A request that is under way when the time is over is
+    /// waited for, so that it is known whether the store was out of reach.
     async fn acquire_within(self: &Arc<Self>, want: Want, timeout: Duration) -> Result<Option<Grant>, Error> {
-        let begun = Instant::now();
         let acquire = self.acquire(want);
         tokio::pin!(acquire);
         if let Ok(granted) = tokio::time::timeout(timeout, &mut acquire).await {
@@ -231,10 +242,51 @@ impl Pool {
         tokio::select! {
             biased;
             granted = &mut acquire => granted,
-            () = self.progress.known() => Err(self.progress.timed_out(&self.name, timeout)),
-            () = tokio::time::sleep_until(begun + ONE_ATTEMPT) => {
-                Err(self.progress.timed_out(&self.name, timeout))
+            state = self.last_known() => Err(state.timed_out(&self.name, timeout)),
+        }
+    }
+
+    /// Whether the store answers just now, for a caller whose time is over.
+    async fn last_known(&self) -> progress::State {
+        let over_at = Instant::now();
+        loop {
+            if self.is_held() {
+                return progress::State::Answered(None);
             }
+            match self.progress.settled(over_at, ONE_ATTEMPT).await {
+                progress::State::Answered(Some(at)) if at.elapsed() >= ONE_ATTEMPT => self.look().await,
+                state => return state,
+            }
+        }
+    }
+
+    /// Whether a caller of this process holds the lock alone.
+    fn is_held(&self) -> bool {
+        let state = self.state.lock();
+        state.is_held(self.kind)
+    }
+
+    /// Asks the store for the queue, only to know whether it answers.
+    async fn look(&self) {
+        struct Withdraw<'a>(Option<&'a Progress>);
+        impl Drop for Withdraw<'_> {
+            fn drop(&mut self) {
+                if let Some(progress) = self.0 {
+                    progress.withdrawn();
+                }
+            }
+        }
+        self.progress.asked();
+        let mut withdraw = Withdraw(Some(&self.progress));
+        let lock = self.name.clone();
+        let request = |backend: Arc<dyn Backend>| -> BackendCall<Snapshot> {
+            Box::pin(async move { backend.queue(&lock).await })
+        };
+        let answer = self.client.store.attempt(ONE_ATTEMPT, request).await;
+        withdraw.0 = None;
+        match answer {
+            Ok(_) => self.progress.answered(),
+            Err(error) => self.progress.failed(error),
         }
     }
 
@@ -250,11 +302,10 @@ impl Pool {
             return Ok(Message::Granted(grant));
         }
         if state.is_turn_free(self.kind) {
-            state.turn = TurnState::Asking(None);
-            self.progress.asked();
-            return Ok(Message::Turn(Turn::new(self.clone())));
+            self.progress.begin();
+            return Ok(Message::Turn(self.give_turn(&mut state, want, None)));
         }
-        if want.at_once && state.is_taken(self.kind) && self.progress.is_answered() {
+        if want.at_once && state.is_taken(self.kind) {
             return Ok(Message::Refused);
         }
         let (reply, place) = state.line.push(want.clone());
@@ -262,10 +313,30 @@ impl Pool {
         Err(Waiting::new(self.clone(), place, reply))
     }
 
-    /// Passes the turn to the next caller in line, with a claim that waits in the store's queue if there is one.
-    fn pass_turn(self: &Arc<Self>, mut claim: Option<HeldClaim>) {
+    /// Gives the turn, which is free, to a caller.
+    fn give_turn(self: &Arc<Self>, state: &mut State, want: &Want, claim: Option<HeldClaim>) -> Turn {
+        let (passing, passed_on) = match self.kind {
+            Kind::Permits => {
+                let (reply, passed_on) = oneshot::channel();
+                (Some((want.clone(), reply)), Some(passed_on))
+            }
+            Kind::Exclusive | Kind::Readers => (None, None),
+        };
+        state.turn = TurnState::Asking(Asking { is_waiting: claim.is_some(), passing });
+        Turn::new(self.clone(), claim, passed_on)
+    }
+
+    /// Passes the turn of this caller to the next one in line, with a claim that waits in the store's queue if there is
+    /// one.
+    fn pass_turn(self: &Arc<Self>, claim: Option<HeldClaim>) {
         let mut state = self.state.lock();
         state.turn = TurnState::Free;
+        self.offer_turn(state, claim);
+    }
+
+    /// Gives the turn to the first caller in line, if it is free.
+    fn offer_turn(self: &Arc<Self>, mut state: MutexGuard<'_, State>, mut claim: Option<HeldClaim>) {
+        let mut unfit = Vec::new();
         while state.is_turn_free(self.kind) {
             let Some((want, reply)) = state.line.pop() else { break };
             // A claim that waits means that others hold the lock.
@@ -273,18 +344,28 @@ impl Pool {
                 let _ = reply.send(Message::Refused);
                 continue;
             }
-            state.turn = TurnState::Asking(None);
-            let turn = Turn::with_claim(self.clone(), claim.take());
+            unfit.extend(claim.take_if(|claim| !claim.serves(want.mode, want.terms.ttl)));
+            if claim.is_none() {
+                self.progress.withdrawn();
+                self.progress.asked();
+            }
+            let is_waiting = claim.is_some();
+            let turn = self.give_turn(&mut state, &want, claim.take());
             match reply.send(Message::Turn(turn)) {
-                Ok(()) => return,
+                Ok(()) if is_waiting => {
+                    let end = state.line.end();
+                    state.line.refuse(end);
+                    break;
+                }
+                Ok(()) => break,
                 Err(Message::Turn(turn)) => claim = turn.disarm(),
                 Err(_) => {}
             }
             state.turn = TurnState::Free;
         }
         drop(state);
-        // Not under the lock: the claim leaves.
-        drop(claim);
+        // Not under the lock: the claims leave.
+        drop((claim, unfit));
     }
 
     fn fail_all(&self, error: &Error) {
@@ -309,23 +390,32 @@ impl Pool {
     }
 
     fn admit(self: &Arc<Self>, state: &State, want: &Want) -> Option<Grant> {
-        let hold = state.hold.as_ref().filter(|hold| hold.mode == want.mode && self.may_pass_on(hold))?;
+        let hold = state.hold.as_ref().filter(|hold| hold.serves(want) && self.may_pass_on(hold))?;
         Some(Grant::new(self.clone(), hold.clone(), &want.terms, None))
     }
 }
 
 impl State {
     fn is_turn_free(&self, kind: Kind) -> bool {
-        let is_held =
-            kind == Kind::Exclusive && self.hold.as_ref().is_some_and(|hold| hold.lease.loss().is_none());
-        matches!(self.turn, TurnState::Free) && !is_held
+        matches!(self.turn, TurnState::Free) && !self.is_held(kind)
     }
 
     /// Whether it is known that others have to leave first.
     fn is_taken(&self, kind: Kind) -> bool {
-        let is_held =
-            kind == Kind::Exclusive && self.hold.as_ref().is_some_and(|hold| hold.lease.loss().is_none());
-        is_held || matches!(self.turn, TurnState::Asking(_))
+        self.is_held(kind) || matches!(&self.turn, TurnState::Asking(asking) if asking.is_waiting)
+    }
+
+    /// Whether a local caller holds the lock alone.
+    fn is_held(&self, kind: Kind) -> bool {
+        kind == Kind::Exclusive && self.hold.as_ref().is_some_and(|hold| hold.lease.loss().is_none())
+    }
+}
+
+impl Hold {
+    /// Whether a caller who asks for this can hold by the same claim. A longer lease could delay others by more than the
+    /// ttl that the caller has chosen.
+    fn serves(&self, want: &Want) -> bool {
+        self.mode == want.mode && self.lease.remaining() <= want.terms.ttl.get()
     }
 }
 
@@ -341,11 +431,7 @@ impl OnLoss for Pool {
         let mut state = self.state.lock();
         if state.hold.as_ref().is_some_and(|hold| Arc::ptr_eq(&hold.lease, lease)) {
             state.hold = None;
-            let is_waited_for = matches!(state.turn, TurnState::Free) && self.kind == Kind::Exclusive;
-            drop(state);
-            if is_waited_for {
-                me.pass_turn(None);
-            }
+            me.offer_turn(state, None);
         }
     }
 }

@@ -40,21 +40,22 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The delay before the first repetition; each further one doubles, with jitter.
+    /// The delay before the first repetition; each further one doubles, with jitter. It is at least 1 ms.
     #[must_use]
     pub fn initial_backoff(mut self, delay: Duration) -> Self {
         self.initial_backoff = delay;
         self
     }
 
-    /// The longest delay between two attempts.
+    /// The longest delay between two attempts, without the jitter. It is at least 1 ms.
     #[must_use]
     pub fn max_backoff(mut self, delay: Duration) -> Self {
         self.max_backoff = delay;
         self
     }
 
-    /// How long an outage may last before a call reports it. Renewals go on for as long as the lease lasts.
+    /// How long an outage may last before a call reports it. At least one attempt is made, which may take as long as
+    /// `attempt_timeout`. Renewals go on for as long as the lease lasts.
     #[must_use]
     pub fn max_elapsed(mut self, time: Duration) -> Self {
         self.max_elapsed = time;
@@ -133,6 +134,13 @@ impl RetryPolicy {
         Retries { delays: self.delays(), give_up_at: far_away(self.max_elapsed), limit: self.attempt_timeout }
     }
 
+    /// Retries of a step while the store is out of reach since then.
+    pub(crate) fn begin_in_outage(&self, since: Option<Instant>) -> Retries {
+        let retries = self.begin();
+        let passed = since.map_or(Duration::ZERO, |since| since.elapsed());
+        Retries { give_up_at: far_away(self.max_elapsed.saturating_sub(passed)), ..retries }
+    }
+
     /// Retries until the policy gives up or that moment comes, whichever is earlier.
     pub(crate) fn begin_until(&self, until: Instant) -> Retries {
         let retries = self.begin();
@@ -145,11 +153,25 @@ impl RetryPolicy {
         Retries { delays: self.delays(), give_up_at: Instant::now(), limit }
     }
 
+    /// The delay after so many failures, without jitter.
+    pub(crate) fn delay_of(&self, failures: u32) -> Duration {
+        let (first, most) = self.backoff();
+        first.saturating_mul(1 << failures.saturating_sub(1).min(30)).min(most)
+    }
+
+    /// The first and the longest delay. Without any delay, an outage would make a busy loop.
+    fn backoff(&self) -> (Duration, Duration) {
+        const LEAST: Duration = Duration::from_millis(1);
+        let most = self.max_backoff.max(LEAST);
+        (self.initial_backoff.clamp(LEAST, most), most)
+    }
+
     /// The delays between attempts, without end.
     pub(crate) fn delays(&self) -> ExponentialBackoff {
+        let (first, most) = self.backoff();
         ExponentialBuilder::new()
-            .with_min_delay(self.initial_backoff)
-            .with_max_delay(self.max_backoff)
+            .with_min_delay(first)
+            .with_max_delay(most)
             .with_jitter()
             .without_max_times()
             .build()

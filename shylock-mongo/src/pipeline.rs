@@ -24,6 +24,9 @@ pub(crate) const REFUSED: i32 = 241;
 /// The server's answer to [`leave`] of a claim that is gone: `$slice` was asked for no elements, see [`holds`].
 pub(crate) const NOTHING_TO_SLICE: i32 = 28_729;
 
+/// Marks what a wakeup tells of a leave with a linger.
+pub(crate) const LINGERS: char = '~';
+
 /// [`Queue::join`](shylock_core::queue::Queue::join), for an update with an upsert.
 pub(crate) fn join(request: &JoinRequest, retention: Duration) -> Vec<Document> {
     if request.only_if_granted {
@@ -86,7 +89,7 @@ pub(crate) fn leave(claim: ClaimId, linger: Duration, retention: Duration) -> Ve
     vec![
         doc! { "$set": look },
         doc! { "$set": { "abandoned": abandoned, "claims": claims } },
-        doc! { "$set": { "next": next(), "was": "$$REMOVE" } },
+        doc! { "$set": { "next": next(!linger.is_zero()), "was": "$$REMOVE" } },
     ]
 }
 
@@ -125,7 +128,7 @@ pub(crate) fn downgrade(claim: ClaimId, mode: Mode) -> Vec<Document> {
     vec![
         doc! { "$set": live_of_existing() },
         doc! { "$set": { "abandoned": noted("$was"), "claims": { "$cond": [holds(claim), downgraded, fail()] } } },
-        doc! { "$set": { "next": next(), "was": "$$REMOVE" } },
+        doc! { "$set": { "next": next(false), "was": "$$REMOVE" } },
     ]
 }
 
@@ -267,15 +270,21 @@ fn owner(owner: &Owner) -> Document {
 
 /// What a wakeup tells: `abandoned`, if there is one, and the first claims, one more than the first of them allows, each
 /// with its id, how many holders it allows, and its token. [`wakeup`](crate::wakeup) reads it. It is a string, because
-/// a change stream may tell of an array only which places in it are new.
-fn next() -> Document {
+/// a change stream may tell of an array only which places in it are new. A holder that lingers holds on, so a mark tells
+/// this note from the one before.
+fn next(lingers: bool) -> Document {
     // The server counts the parts of arrays in 32 bits.
     let most = doc! { "$min": [{ "$add": [{ "$first": "$claims.max" }, 1] }, i32::MAX] };
     let claims = doc! { "$slice": ["$claims", most] };
     let word = |field: &str| doc! { "$toString": format!("$$this.{field}") };
     let longer = doc! { "$concat": ["$$value", " ", "$$this.id", " ", word("max"), " ", word("token")] };
     let abandoned = doc! { "$ifNull": [{ "$toString": "$abandoned" }, ""] };
-    doc! { "$reduce": { "input": claims, "initialValue": abandoned, "in": longer } }
+    let begin = if lingers {
+        doc! { "$concat": [abandoned, LINGERS.to_string()] }
+    } else {
+        abandoned
+    };
+    doc! { "$reduce": { "input": claims, "initialValue": begin, "in": longer } }
 }
 
 fn now_plus(millis: i64) -> Document {

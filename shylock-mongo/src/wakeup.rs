@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use crate::error;
 use crate::options::MongoOptions;
+use crate::pipeline::LINGERS;
 
 /// How long the server keeps a request for events open when there are none. It adds no latency: events are
 /// answered at once.
@@ -93,7 +94,7 @@ impl Stream for Wakeups {
 fn wakeup(event: &Document) -> Option<Wakeup> {
     let name = event.get_document("documentKey").ok()?.get_str("_id").ok()?;
     let (abandoned, claims) = event.get_str("next").ok()?.split_once(' ')?;
-    let abandoned = match abandoned {
+    let abandoned = match abandoned.trim_end_matches(LINGERS) {
         "" => None,
         token => Some(FencingToken::new(token.parse().ok()?)),
     };

@@ -134,7 +134,7 @@ impl LockManager {
     pub(super) fn call<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         // The thread is missing in a fork, where nothing would ever wake the caller.
         self.manager.client().enter_to_end()?;
-        Ok(self.wait(future)?)
+        self.wait(future)
     }
 
     pub(super) fn wait<T>(&self, future: impl Future<Output = T>) -> T {

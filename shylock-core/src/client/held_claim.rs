@@ -3,7 +3,6 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use backon::ExponentialBackoff;
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
@@ -24,6 +23,7 @@ use crate::queue::{FencingToken, JoinRequest, Left, LockName, Mode, Owner, Snaps
 pub(crate) struct HeldClaim {
     client: Arc<Client>,
     lease: Arc<Lease>,
+    mode: Mode,
     /// Until it is granted.
     waiting: Option<Box<Waiting>>,
     /// The store has answered that it is in the queue.
@@ -89,6 +89,7 @@ impl HeldClaim {
         Self {
             client: client.clone(),
             lease,
+            mode,
             waiting: Some(Box::new(waiting)),
             is_confirmed: false,
             may_be_in_store: false,
@@ -105,14 +106,30 @@ impl HeldClaim {
         self.is_confirmed && self.waiting.is_some() && self.lease.loss().is_none()
     }
 
+    /// Whether a caller who asks for this can go on with a claim that waits. A longer lease could delay others by more
+    /// than the ttl that the caller has chosen.
+    pub(crate) fn serves(&self, mode: Mode, ttl: Ttl) -> bool {
+        self.mode == mode && self.lease.remaining() <= ttl.get()
+    }
+
+    /// Whether it may be in the store although nobody waits for its grant.
+    pub(crate) fn has_to_leave(&self) -> bool {
+        self.may_be_in_store && !self.is_evicted() && !self.client.is_forked()
+    }
+
+    /// It is gone, and no request is under way that would bring it back.
+    fn is_evicted(&self) -> bool {
+        self.lease.loss() == Some(LossReason::Evicted) && !self.lease.has_stragglers()
+    }
+
     /// Joins the queue. Errors that may pass are retried as the policy allows.
     pub(crate) async fn join(&mut self, progress: &Progress) -> Result<Joined, BackendError> {
         let Some(waiting) = &mut self.waiting else { return Err(not_shown()) };
         let (client, lease) = (&self.client, &self.lease);
         client.renewals.register(lease, waiting.on_loss.clone());
         self.may_be_in_store = true;
-        let joined =
-            client.store.persist(lease, client.store.retry.begin(), progress, join(&waiting.request)).await?;
+        let retries = client.store.retry.begin_in_outage(progress.failing_since());
+        let joined = client.store.persist(lease, retries, progress, join(&waiting.request)).await?;
         let snapshot = joined.answer;
         let Some(found) = snapshot.claim(lease.claim) else {
             if !waiting.request.only_if_granted {
@@ -143,7 +160,7 @@ impl HeldClaim {
         progress: &Progress,
     ) -> Result<Waited, BackendError> {
         let mut pace = Pace::new();
-        let mut outage = None;
+        let mut delays = None;
         if let Some(waiting) = &self.waiting {
             self.client.wakeups.open(&waiting.subscription);
         }
@@ -166,9 +183,11 @@ impl HeldClaim {
                     return Ok(self.granted(granted).map_or(Waited::Lost, Waited::Granted));
                 }
             }
+            let asked_at = Instant::now();
+            progress.asked();
             match look(&self.client, waiting, &self.lease).await {
                 Ok(snapshot) => {
-                    outage = None;
+                    delays = None;
                     progress.answered();
                     if snapshot.claim(self.lease.claim).map(|claim| claim.token) != waiting.token {
                         // It was gone, and looking has joined it anew.
@@ -180,8 +199,13 @@ impl HeldClaim {
                     seen = Some(snapshot);
                 }
                 Err(error) => {
-                    let outage = outage.get_or_insert_with(|| Outage::begin(&self.client));
-                    let Some(delay) = outage.delay_after(&error) else { return Err(error) };
+                    let retry = &self.client.store.retry;
+                    let since = progress.failing_since().unwrap_or(asked_at);
+                    if !error.is_retryable() || since.elapsed() >= retry.elapsed_limit() {
+                        return Err(error);
+                    }
+                    let delay = delays.get_or_insert_with(|| retry.delays()).next().unwrap_or_default();
+                    let delay = delay.max(error.retry_after());
                     debug!(lock = %self.lease.lock, %error, "reading the queue failed");
                     progress.failed(error);
                     tokio::select! {
@@ -231,7 +255,7 @@ impl Drop for HeldClaim {
     fn drop(&mut self) {
         if self.may_be_in_store && !self.client.is_forked() {
             self.client.renewals.forget(self.lease.claim);
-            if self.lease.loss() == Some(LossReason::Evicted) {
+            if self.is_evicted() {
                 self.lease.left();
             } else {
                 self.client.leave_in_background(self.lease.clone(), self.linger, &Arc::default(), ());
@@ -283,31 +307,12 @@ fn not_shown() -> BackendError {
 fn next_look(snapshot: &Snapshot, lease: &Lease, pace: &mut Pace, pushed: bool) -> Duration {
     /// The store counts in whole milliseconds.
     const TICK: Duration = Duration::from_millis(1);
+    let position = snapshot.position(lease.claim).unwrap_or(0);
+    let holders = snapshot.holders().len().min(position);
     // The first of those who wait is the next, however many hold.
-    let place = snapshot.position(lease.claim).unwrap_or(0).saturating_sub(snapshot.holders().len()) + 1;
-    let pace = pace.next(place, pushed);
-    snapshot.granted_within(lease.claim).map_or(pace, |lapse| pace.min(lapse + TICK))
-}
-
-/// A time in which the queue cannot be read.
-struct Outage {
-    since: Instant,
-    lasts_at_most: Duration,
-    delays: ExponentialBackoff,
-}
-
-impl Outage {
-    fn begin(client: &Client) -> Self {
-        let retry = &client.store.retry;
-        Self { since: Instant::now(), lasts_at_most: retry.elapsed_limit(), delays: retry.delays() }
-    }
-
-    /// How long to wait before the next look; `None` if there shall be none.
-    fn delay_after(&mut self, error: &BackendError) -> Option<Duration> {
-        let is_over = self.since.elapsed() >= self.lasts_at_most;
-        if is_over || !error.is_retryable() {
-            return None;
-        }
-        Some(error.retry_after().max(self.delays.next().unwrap_or_default()))
-    }
+    let pace = pace.next(position - holders + 1, pushed);
+    // If those who wait before it have crashed, it will be the next.
+    let next_within = snapshot.claims[holders..position].iter().map(|claim| claim.expires_in).max();
+    let lapses = snapshot.granted_within(lease.claim).into_iter().chain(next_within);
+    lapses.map(|lapse| lapse + TICK).chain([pace]).min().unwrap_or(pace)
 }

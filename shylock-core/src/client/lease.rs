@@ -197,7 +197,9 @@ impl Lease {
 
     /// Remembers a call whose answer nobody waits for.
     pub(crate) fn add_straggler(&self, call: JoinHandle<()>) {
-        self.stragglers.lock().push(call);
+        let mut stragglers = self.stragglers.lock();
+        stragglers.retain(|call| !call.is_finished());
+        stragglers.push(call);
     }
 
     /// Whether a request may still reach the store although nobody waits for its answer.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::lease::{Lease, LossReason};
@@ -35,6 +36,10 @@ pub(crate) struct Renewals {
     round: Mutex<Round>,
     /// A claim is due before the job meant to look again.
     sooner: Notify,
+    /// Ends the job.
+    down: CancellationToken,
+    /// Failed renewals are repeated at times that are counted from here.
+    epoch: Instant,
 }
 
 #[derive(Default)]
@@ -77,13 +82,21 @@ impl Drop for InFlight<'_> {
                     (entry.is_in_flight, entry.due) = (false, Some(Instant::now()));
                 }
             }
+            drop(round);
+            // The job may have moved to another runtime already.
+            self.renewals.sooner.notify_one();
         }
     }
 }
 
 impl Renewals {
-    pub(crate) fn new(store: Arc<StoreClient>, runtimes: Arc<Runtimes>) -> Arc<Self> {
-        Arc::new(Self { store, runtimes, round: Mutex::default(), sooner: Notify::new() })
+    pub(crate) fn new(
+        store: Arc<StoreClient>,
+        runtimes: Arc<Runtimes>,
+        down: CancellationToken,
+    ) -> Arc<Self> {
+        let (round, sooner, epoch) = (Mutex::default(), Notify::new(), Instant::now());
+        Arc::new(Self { store, runtimes, round, sooner, down, epoch })
     }
 
     /// Adds a claim that is about to join.
@@ -103,13 +116,25 @@ impl Renewals {
         let mut round = self.round.lock();
         let Some(entry) = round.claims.get_mut(&claim) else { return };
         entry.due = Some(due);
-        if !round.job.as_ref().is_some_and(|job| job.is_running()) {
-            round.next = None;
-            let renewals = Arc::downgrade(self);
-            round.job = Some(self.runtimes.start(move || Box::pin(run(renewals.clone()))));
+        if !round.is_running() {
+            self.start(&mut round);
         } else if round.next.is_some_and(|next| due < next) {
             self.sooner.notify_one();
         }
+    }
+
+    /// Starts the job again if it ended for want of a runtime.
+    pub(crate) fn resume(self: &Arc<Self>) {
+        let mut round = self.round.lock();
+        if !round.claims.is_empty() && !round.is_running() {
+            self.start(&mut round);
+        }
+    }
+
+    fn start(self: &Arc<Self>, round: &mut Round) {
+        round.next = None;
+        let renewals = Arc::downgrade(self);
+        round.job = Some(self.runtimes.start(move || Box::pin(run(renewals.clone()))));
     }
 
     /// Removes a claim: it is renewed no more.
@@ -153,6 +178,10 @@ impl Renewals {
                 debug!(%lock, %claim, "a claim was lost while it waited: {reason}");
             }
             entry.lease.end(reason);
+            if matches!(reason, LossReason::Evicted | LossReason::Expired) {
+                // Shutting down does not wait for it, though its guard may be kept.
+                entry.lease.left();
+            }
             if let Some(owner) = entry.on_loss.upgrade() {
                 owner.lost(&entry.lease, reason);
             }
@@ -186,7 +215,7 @@ impl Renewals {
     fn note_failure(&self, batch: &Batch, error: &BackendError) {
         let now = Instant::now();
         let mut round = self.round.lock();
-        let mut delay = None;
+        let due = round.repeat_at(self, batch, now, error.retry_after());
         for renewal in &batch.renewals {
             let Some(entry) = round.claims.get_mut(&renewal.claim) else { continue };
             if entry.failures == 0 {
@@ -196,14 +225,7 @@ impl Renewals {
             }
             entry.is_in_flight = false;
             entry.failures += 1;
-            // The same for all, so that they stay together.
-            let delay = *delay.get_or_insert_with(|| {
-                let backoff = self.store.retry.delays().nth(entry.failures as usize - 1).unwrap_or_default();
-                backoff.max(error.retry_after())
-            });
-            // Never so late that the lease ends before the next attempt.
-            let delay = delay.min(entry.lease.remaining() / 4).max(Duration::from_millis(1));
-            entry.due = Some(now + delay);
+            entry.due = Some(due);
         }
         drop(round);
         self.sooner.notify_one();
@@ -215,6 +237,7 @@ async fn run(renewals: Weak<Renewals>) {
         let Some(renewals) = renewals.upgrade() else { return };
         let Some(next) = renewals.round() else { return };
         tokio::select! {
+            () = renewals.down.cancelled() => return,
             () = sleep_until(next) => {}
             () = renewals.sooner.notified() => {}
         }
@@ -240,6 +263,25 @@ async fn renew(renewals: Arc<Renewals>, batch: Batch) {
 }
 
 impl Round {
+    fn is_running(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.is_running())
+    }
+
+    /// When to repeat a batch that has failed. Batches that fail at about the same time are repeated at the same time, so
+    /// that they can be put together again: otherwise an outage would split them further and further.
+    fn repeat_at(&self, renewals: &Renewals, batch: &Batch, now: Instant, retry_after: Duration) -> Instant {
+        let entries = || batch.renewals.iter().filter_map(|renewal| self.claims.get(&renewal.claim));
+        let failures = entries().map(|entry| entry.failures).max().unwrap_or_default();
+        let left = entries().map(|entry| entry.lease.remaining()).min().unwrap_or_default();
+        let ttl = entries().map(|entry| entry.lease.ttl().get()).min().unwrap_or_default();
+        // Not so late that the lease ends before, nor so often at its end that it makes a crowd.
+        let delay = renewals.store.retry.delay_of(failures).min(left / 4).max(ttl / 64);
+        let step = 1 << delay.as_millis().clamp(1, 1 << 20).ilog2();
+        let earliest = now + retry_after.min(left / 4);
+        let steps = earliest.saturating_duration_since(renewals.epoch).as_millis() / step + 1;
+        renewals.epoch + Duration::from_millis(u64::try_from(steps * step).unwrap_or_default())
+    }
+
     /// The claims that are due, and those that soon will be, so that renewals fall together. Each batch has claims with
     /// about as much time left, because the shortest decides how long its answer may take.
     fn due(&mut self, now: Instant) -> Vec<Batch> {

@@ -5,7 +5,7 @@ use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::future::BoxFuture;
 use parking_lot::Mutex;
@@ -66,16 +66,10 @@ impl Runtimes {
         runtimes
     }
 
-    /// Checks that there is a runtime for this caller, and remembers it.
-    pub(crate) fn enter(&self) -> Result<(), Error> {
+    /// Checks that there is a runtime for this caller, and remembers it. Returns whether it may be a new one.
+    pub(crate) fn enter(&self) -> Result<bool, Error> {
         if self.is_given {
-            return match self.any() {
-                Some(_) => Ok(()),
-                None => Err(misconfigured(
-                    "the runtime that the lock manager was given has ended; give it one that \
-                                           lives as long as the manager, or use `background_thread`",
-                )),
-            };
+            return if self.any().is_some() { Ok(false) } else { Err(given_has_ended()) };
         }
         let handle = Handle::try_current().map_err(|_| {
             misconfigured(
@@ -84,23 +78,28 @@ impl Runtimes {
             )
         })?;
         let here = (self.number, handle.id());
-        if SEEN.get() != Some(here) {
+        let is_new = SEEN.get() != Some(here);
+        if is_new {
             self.remember(&handle);
             SEEN.set(Some(here));
         }
-        Ok(())
+        Ok(is_new)
     }
 
-    /// Polls a future inside the runtime that the manager was given, where there is no other.
-    pub(crate) async fn within<T>(&self, future: impl Future<Output = T>) -> T {
+    /// Polls a future inside the runtime that the manager was given, where there is no other. This fails when that
+    /// runtime ends, because nothing would wake the future any more.
+    pub(crate) async fn within<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
         if !self.is_given {
-            return future.await;
+            return Ok(future.await);
         }
         let mut future = pin!(future);
         poll_fn(|cx| {
-            let outside = if Handle::try_current().is_err() { self.any() } else { None };
-            let _entered = outside.as_ref().map(Handle::enter);
-            future.as_mut().poll(cx)
+            if Handle::try_current().is_ok() {
+                return future.as_mut().poll(cx).map(Ok);
+            }
+            let Some(given) = self.any() else { return Poll::Ready(Err(given_has_ended())) };
+            let _entered = given.enter();
+            future.as_mut().poll(cx).map(Ok)
         })
         .await
     }
@@ -169,6 +168,13 @@ impl Drop for Runtimes {
     }
 }
 
+fn given_has_ended() -> Error {
+    misconfigured(
+        "the runtime that the lock manager was given has ended; give it one that lives as long as the manager, or \
+         use `background_thread`",
+    )
+}
+
 fn misconfigured(message: &str) -> Error {
     Error::new(ErrorKind::Misconfigured, message)
 }
@@ -203,7 +209,7 @@ impl Job {
                 return;
             };
             *self.place.lock() = Place::Starting;
-            let run = Run { future: (self.make)(), job: self.clone(), runtime: handle.id(), is_done: false };
+            let run = Run { future: (self.make)(), job: self.clone(), runtime: handle.id(), is_over: false };
             handle.spawn(run);
             let mut place = self.place.lock();
             match *place {
@@ -221,22 +227,24 @@ struct Run {
     future: BoxFuture<'static, ()>,
     job: Arc<Job>,
     runtime: Id,
-    is_done: bool,
+    /// It is done, or it has panicked.
+    is_over: bool,
 }
 
 impl Future for Run {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(self.future.as_mut().poll(cx));
-        self.is_done = true;
-        Poll::Ready(())
+        self.is_over = true;
+        let poll = self.future.as_mut().poll(cx);
+        self.is_over = poll.is_ready();
+        poll
     }
 }
 
 impl Drop for Run {
     fn drop(&mut self) {
-        if self.is_done || std::thread::panicking() {
+        if self.is_over {
             *self.job.place.lock() = Place::Ended;
             return;
         }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::lease::Lease;
@@ -89,16 +89,17 @@ impl StoreClient {
     ) -> Result<(Instant, T, bool), BackendError> {
         let pause = self.retry.resend_after(lease.ttl().get());
         let begun = Instant::now();
-        let begin = || self.begin(call(self.backend.clone()), Some(lease.clone()));
-        let mut first = begin();
+        let request = || self.begin(call(self.backend.clone()), Some(lease.clone()));
+        let mut first = request();
         // Nearly always this is all.
         if let Ok(answer) = timeout(pause.min(limit), &mut first).await {
             return answer.map(|answer| (begun, answer, true));
         }
         let mut calls = vec![(begun, first)];
+        let mut over = std::pin::pin!(sleep(limit.saturating_sub(begun.elapsed())));
         loop {
             if calls.len() < IN_FLIGHT {
-                calls.push((Instant::now(), begin()));
+                calls.push((Instant::now(), request()));
             }
             tokio::select! {
                 (sent_at, answer) = first_of(&mut calls) => match answer {
@@ -107,7 +108,7 @@ impl StoreClient {
                     Err(error) => debug!(lock = %lease.lock, %error, "one of several requests failed"),
                 },
                 () = sleep(pause) => {}
-                () = sleep_until(begun + limit) => return Err(no_answer(limit)),
+                () = &mut over => return Err(no_answer(limit)),
             }
         }
     }

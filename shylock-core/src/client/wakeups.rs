@@ -9,6 +9,7 @@ use futures_core::stream::BoxStream;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::held_claim::Granted;
@@ -25,6 +26,8 @@ pub(crate) struct Wakeups {
     manager: ManagerId,
     hub: Mutex<Hub>,
     me: Weak<Self>,
+    /// Ends the job.
+    down: CancellationToken,
 }
 
 #[derive(Default)]
@@ -74,11 +77,16 @@ impl Mailbox {
 const IDLE: Duration = Duration::from_secs(30);
 
 impl Wakeups {
-    pub(crate) fn new(store: Arc<StoreClient>, runtimes: Arc<Runtimes>, manager: ManagerId) -> Arc<Self> {
+    pub(crate) fn new(
+        store: Arc<StoreClient>,
+        runtimes: Arc<Runtimes>,
+        manager: ManagerId,
+        down: CancellationToken,
+    ) -> Arc<Self> {
         let pushes = store.backend.capabilities().wakeups;
         let stream = if pushes { Stream::Closed } else { Stream::Unsupported };
         let hub = Mutex::new(Hub { stream, ..Hub::default() });
-        Arc::new_cyclic(|me| Self { store, runtimes, manager, hub, me: me.clone() })
+        Arc::new_cyclic(|me| Self { store, runtimes, manager, hub, me: me.clone(), down })
     }
 
     /// Receives the events of this claim from now on, if and as long as the stream is open.
@@ -121,7 +129,7 @@ impl Wakeups {
                 wakeup = poll_fn(|cx| stream.as_mut().poll_next(cx)) => {
                     let mut hub = self.hub.lock();
                     let Some(wakeup) = wakeup else {
-                        hub.stream = Stream::Closed;
+                        hub.closed();
                         return true;
                     };
                     hub.tell(&wakeup);
@@ -155,7 +163,7 @@ impl Drop for Close {
         if let Some(wakeups) = self.0.upgrade() {
             let mut hub = wakeups.hub.lock();
             if hub.stream == Stream::Open {
-                hub.stream = Stream::Closed;
+                hub.closed();
             }
         }
     }
@@ -164,26 +172,35 @@ impl Drop for Close {
 async fn run(wakeups: Weak<Wakeups>) {
     let _close = Close(wakeups.clone());
     let Some(wakeups) = wakeups.upgrade() else { return };
-    let mut delays = wakeups.store.retry.delays();
-    loop {
-        match wakeups.connect().await {
-            Ok(Some(stream)) => {
-                delays = wakeups.store.retry.delays();
-                if !wakeups.receive(stream).await {
+    tokio::select! {
+        () = wakeups.down.cancelled() => {}
+        () = wakeups.serve() => {}
+    }
+}
+
+impl Wakeups {
+    async fn serve(&self) {
+        let mut delays = self.store.retry.delays();
+        loop {
+            match self.connect().await {
+                Ok(Some(stream)) => {
+                    delays = self.store.retry.delays();
+                    if !self.receive(stream).await {
+                        return;
+                    }
+                    debug!("the stream of wakeups ended and is opened again");
+                }
+                Ok(None) => {
+                    info!("the store pushes no wakeups; waiting claims poll");
+                    self.hub.lock().stream = Stream::Unsupported;
                     return;
                 }
-                debug!("the stream of wakeups ended and is opened again");
+                Err(error) => debug!(%error, "the stream of wakeups could not be opened; this is retried"),
             }
-            Ok(None) => {
-                info!("the store pushes no wakeups; waiting claims poll");
-                wakeups.hub.lock().stream = Stream::Unsupported;
+            sleep(delays.next().unwrap_or(IDLE)).await;
+            if self.close_if_unused() {
                 return;
             }
-            Err(error) => debug!(%error, "the stream of wakeups could not be opened; this is retried"),
-        }
-        sleep(delays.next().unwrap_or(IDLE)).await;
-        if wakeups.close_if_unused() {
-            return;
         }
     }
 }
@@ -191,7 +208,16 @@ async fn run(wakeups: Weak<Wakeups>) {
 impl Hub {
     /// Changes before the stream opened were missed, so every waiting claim looks once.
     fn opened(&mut self) {
-        self.stream = Stream::Open;
+        self.set(Stream::Open);
+    }
+
+    /// From now on waiting claims look at the pace of polling.
+    fn closed(&mut self) {
+        self.set(Stream::Closed);
+    }
+
+    fn set(&mut self, stream: Stream) {
+        self.stream = stream;
         for (_, mailbox) in self.subscriptions.values().flatten() {
             mailbox.put(Event::Look);
         }

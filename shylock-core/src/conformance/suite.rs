@@ -205,6 +205,7 @@ macro_rules! __conformance_backend {
                 a_leave_that_grants_several_wakes_them_all,
                 a_downgrade_wakes_the_readers_that_it_lets_in,
                 a_wakeup_tells_what_was_abandoned,
+                a_leave_tells_the_first_that_waits_to_look,
             }
             backend::history {
                 random_histories_agree_with_the_queue,
@@ -267,6 +268,9 @@ macro_rules! __conformance_manager {
                 held_for_longer_a_lock_is_free_at_once,
                 an_evicted_guard_is_lost_and_the_next_one_holds,
                 an_evicted_waiter_starts_anew,
+                a_release_after_an_eviction_says_that_the_lock_was_lost,
+                with_after_an_eviction_says_that_the_lock_was_lost,
+                a_time_to_hold_that_is_longer_than_the_longest_is_invalid_input,
                 to_evict_nobody_is_no_error,
                 work_is_dropped_when_its_lock_is_lost,
             }

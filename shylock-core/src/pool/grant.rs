@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::line::Message;
+use super::turn::LeavingTurn;
 use super::{Hold, Kind, Pool, State, TurnState};
 use crate::client::lease::{Lease, LossReason};
 use crate::client::progress::Progress;
@@ -33,15 +34,6 @@ enum GivenBack {
     Leaving(Duration, Option<LeavingTurn>),
     /// The guard did not hold it any more.
     Lost(LossReason),
-}
-
-/// The turn of an exclusive pool whose claim is leaving the store. When it is dropped, the next caller joins.
-struct LeavingTurn(Arc<Pool>);
-
-impl Drop for LeavingTurn {
-    fn drop(&mut self) {
-        self.0.pass_turn(None);
-    }
 }
 
 impl Grant {
@@ -109,7 +101,7 @@ impl Grant {
             GivenBack::Leaving(linger, turn) => (linger, turn),
         };
         let client = self.client().clone();
-        client.runtimes.within(Box::pin(self.leave(linger, turn))).await
+        client.runtimes.within(Box::pin(self.leave(linger, turn))).await?
     }
 
     async fn leave(&self, linger: Duration, turn: Option<LeavingTurn>) -> Result<(), Error> {
@@ -155,13 +147,10 @@ impl Grant {
             if is_current {
                 state.hold = None;
             }
-            let is_waited_for = is_current && pool.kind == Kind::Exclusive;
-            drop(state);
+            // The turn may have been taken since the lease ended.
+            pool.offer_turn(state, None);
             let claim = if users == 0 { hold.claim.lock().take() } else { None };
             drop(claim);
-            if is_waited_for {
-                pool.pass_turn(None);
-            }
             return GivenBack::Lost(reason);
         }
         if users > 0 {
@@ -175,7 +164,7 @@ impl Grant {
         }
         let until = *hold.hold_until.lock();
         let linger = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
-        let turn = (pool.kind == Kind::Exclusive).then(|| {
+        let turn = (pool.kind == Kind::Exclusive && is_current).then(|| {
             state.turn = TurnState::Leaving;
             LeavingTurn(pool.clone())
         });
@@ -187,8 +176,12 @@ impl Grant {
         let (pool, hold) = (&self.pool, &self.hold);
         // Whoever has the turn for a permit is first in line.
         if let TurnState::Asking(asking) = &mut state.turn
-            && let Some((want, reply)) = asking.take_if(|(want, _)| want.mode == hold.mode)
+            && let Some((want, reply)) = asking.passing.take()
         {
+            if !hold.serves(&want) {
+                asking.passing = Some((want, reply));
+                return false;
+            }
             let grant = Grant::new(pool.clone(), hold.clone(), &want.terms, None);
             match reply.send(Message::Granted(grant)) {
                 Ok(()) => return true,
@@ -197,7 +190,7 @@ impl Grant {
             }
             return false;
         }
-        while let Some((want, reply)) = state.line.pop_if(|want| want.mode == hold.mode) {
+        while let Some((want, reply)) = state.line.pop_if(|want| hold.serves(want)) {
             let grant = Grant::new(pool.clone(), hold.clone(), &want.terms, None);
             match reply.send(Message::Granted(grant)) {
                 Ok(()) => {
@@ -222,12 +215,13 @@ impl Grant {
                 let (lock, value) = (lock.clone(), value.clone());
                 Box::pin(async move { backend.write(&lock, claim, value.as_ref()).await })
             });
-            self.client().runtimes.within(ask).await
+            self.client().runtimes.within(ask).await?
         };
         match written.map_err(|error| Error::from_backend(&doing, error))? {
             Written::Done => Ok(()),
             Written::NotHolding => {
                 self.lease().end(LossReason::Evicted);
+                self.client().renewals.schedule(self.lease().claim, Instant::now());
                 Err(Error::lost(self.lock(), self.lease().loss().unwrap_or(LossReason::Evicted)))
             }
         }

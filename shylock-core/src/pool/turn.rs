@@ -2,13 +2,14 @@
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::line::Message;
-use super::{Grant, Hold, Kind, Pool, TurnState, Want};
+use super::{Grant, Hold, Kind, Pool, State, TurnState, Want};
 use crate::backend::BackendError;
 use crate::client::held_claim::{ClaimSpec, Granted, HeldClaim, Joined, Waited};
 use crate::client::renewals::OnLoss;
@@ -20,16 +21,18 @@ use crate::queue::Owner;
 pub(super) struct Turn {
     pool: Arc<Pool>,
     claim: Option<HeldClaim>,
+    /// A permit that comes free in this process goes to whoever is first in line: this caller.
+    passed_on: Option<oneshot::Receiver<Message>>,
     is_armed: bool,
 }
 
 impl Turn {
-    pub(super) fn new(pool: Arc<Pool>) -> Self {
-        Self::with_claim(pool, None)
-    }
-
-    pub(super) fn with_claim(pool: Arc<Pool>, claim: Option<HeldClaim>) -> Self {
-        Self { pool, claim, is_armed: true }
+    pub(super) fn new(
+        pool: Arc<Pool>,
+        claim: Option<HeldClaim>,
+        passed_on: Option<oneshot::Receiver<Message>>,
+    ) -> Self {
+        Self { pool, claim, passed_on, is_armed: true }
     }
 
     /// Ends the turn without passing it on.
@@ -49,12 +52,7 @@ impl Turn {
     }
 
     async fn drive_on(mut self, want: &Want) -> Result<Option<Grant>, Error> {
-        if self.pool.kind != Kind::Permits {
-            return self.ask(want).await;
-        }
-        // A permit that comes free in this process goes to whoever is first in line: this caller.
-        let (reply, passed_on) = oneshot::channel();
-        self.pool.state.lock().turn = TurnState::Asking(Some((want.clone(), reply)));
+        let Some(passed_on) = self.passed_on.take() else { return self.ask(want).await };
         tokio::select! {
             biased;
             message = passed_on => match message {
@@ -67,8 +65,12 @@ impl Turn {
 
     async fn ask(&mut self, want: &Want) -> Result<Option<Grant>, Error> {
         loop {
-            // Callers who come later ask the store themselves.
-            let asked = self.pool.state.lock().line.end();
+            let asked = {
+                let mut state = self.pool.state.lock();
+                state.set_waiting(self.claim.is_some());
+                // Callers who come later ask the store themselves.
+                state.line.end()
+            };
             match self.ask_once(want).await {
                 Ok(Some(Waited::Granted(granted))) => {
                     if let Some(grant) = self.hold(granted, want) {
@@ -91,7 +93,6 @@ impl Turn {
         let (pool, progress) = (&self.pool, &self.pool.progress);
         if let Some(claim) = &mut self.claim {
             // It waits already, for a caller who has gone.
-            progress.answered();
             return claim.wait(None, progress).await.map(Some);
         }
         let owner = &pool.settings.owner;
@@ -112,6 +113,7 @@ impl Turn {
             Joined::Waiting(snapshot) => {
                 {
                     let mut state = pool.state.lock();
+                    state.set_waiting(true);
                     let end = state.line.end();
                     state.line.refuse(end);
                 }
@@ -154,9 +156,35 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if self.is_armed {
-            let claim = self.claim.take().filter(HeldClaim::is_waiting);
-            self.pool.pass_turn(claim);
+        if !self.is_armed {
+            return;
+        }
+        match self.claim.take() {
+            Some(claim) if !claim.is_waiting() && claim.has_to_leave() => {
+                // Until it has left, it would be in the way of the next caller.
+                self.pool.state.lock().turn = TurnState::Leaving;
+                let turn = LeavingTurn(self.pool.clone());
+                claim.leave_in_background(Duration::ZERO, &self.pool.progress, turn);
+            }
+            claim => self.pool.pass_turn(claim.filter(HeldClaim::is_waiting)),
+        }
+    }
+}
+
+/// The turn of a pool whose claim is leaving the store. When it is dropped, the next caller joins.
+pub(super) struct LeavingTurn(pub(super) Arc<Pool>);
+
+impl Drop for LeavingTurn {
+    fn drop(&mut self) {
+        self.0.pass_turn(None);
+    }
+}
+
+impl State {
+    /// Notes whether the claim of the caller who has the turn waits in the store's queue.
+    fn set_waiting(&mut self, is_waiting: bool) {
+        if let TurnState::Asking(asking) = &mut self.turn {
+            asking.is_waiting = is_waiting;
         }
     }
 }
@@ -194,6 +222,6 @@ impl Pool {
 
     /// Whether a reader may share a claim that was just granted.
     fn shares(&self, hold: &Hold, want: &Want) -> bool {
-        want.mode == hold.mode && want.terms.limit(Instant::now()).is_none() && self.may_pass_on(hold)
+        hold.serves(want) && want.terms.limit(Instant::now()).is_none() && self.may_pass_on(hold)
     }
 }

@@ -123,16 +123,18 @@ impl Encoding for Fixture {
     }
 }
 
-/// Only a leave and a downgrade write it down: what was abandoned, and as many claims as the first one allows.
+/// Only a leave and a downgrade write it down: what was abandoned, whether the claim lingers, and one more claim than the
+/// first one allows.
 fn expected_next(written: &WrittenRecord<'_, Stored>) -> Option<String> {
     let claims = &written.queue.claims;
     let most = claims.first().map_or(0, |claim| claim.mode.max_holders());
-    let claims = claims.iter().take(most as usize);
+    let claims = claims.iter().take((most as usize).saturating_add(1));
     let claims: Vec<String> =
         claims.map(|claim| format!(" {} {} {}", claim.id, claim.mode.max_holders(), claim.token)).collect();
     let abandoned = written.queue.abandoned.map(|token| token.to_string()).unwrap_or_default();
     let tells = matches!(written.step, Step::Leave(..) | Step::Downgrade(..));
-    tells.then(|| abandoned + &claims.concat())
+    let lingers = matches!(written.step, Step::Leave(_, _, linger) if !linger.is_zero());
+    tells.then(|| abandoned + if lingers { "~" } else { "" } + &claims.concat())
 }
 
 /// An hour at least after the end of the leases that the step gave; if it has to be moved, by another hour. Never for

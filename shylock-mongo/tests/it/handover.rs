@@ -18,7 +18,7 @@ async fn commands_of(tasks: usize) -> usize {
     let backend = MongoBackend::new(client.database(database.name())).await.expect("a backend");
     // One turn is enough for all, on a busy machine too.
     let turn = Duration::from_secs(3600);
-    let locks = LockManager::builder(backend).turn(turn).build().expect("settings");
+    let locks = LockManager::builder(backend).max_handover_time(turn).build().expect("settings");
 
     let before = sent.load(Ordering::Relaxed);
     // The line forms behind a guard, so that every task has to wait.

@@ -31,7 +31,7 @@ async fn stream(fixture: &Fixture, manager: ManagerId) -> BoxStream<'static, Wak
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_leave_that_lets_a_claim_of_the_manager_in_is_told_and_nothing_else() {
+async fn every_leave_that_names_a_claim_of_the_manager_is_told_and_nothing_else() {
     let fixture = Fixture::new(Topology::ReplicaSet).await;
     let (ours, theirs) = (ManagerId::random(), ManagerId::random());
     let mut stream = stream(&fixture, ours).await;
@@ -48,14 +48,16 @@ async fn every_leave_that_lets_a_claim_of_the_manager_in_is_told_and_nothing_els
     for left in &claims[..4] {
         fixture.leave("queue", *left).await;
     }
-    for expected in [claims[2], claims[4]] {
+    // Each leave names a claim of the manager: as the holder, or as the next, which looks.
+    for (holder, next_claim) in [(1, Some(2)), (2, Some(3)), (3, Some(4)), (4, None)] {
         let wakeup = next(&mut stream).await;
-        assert_eq!((&wakeup.lock, ids(&wakeup)), (&lock("queue"), vec![expected]));
+        assert_eq!((&wakeup.lock, ids(&wakeup)), (&lock("queue"), vec![claims[holder]]));
+        assert_eq!(wakeup.next, next_claim.map(|n: usize| claims[n]));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_manager_whose_claim_waits_behind_the_new_holder_is_not_woken() {
+async fn a_manager_whose_claims_wait_further_back_is_not_woken() {
     let fixture = Fixture::new(Topology::ReplicaSet).await;
     let (ours, theirs) = (ManagerId::random(), ManagerId::random());
     let mut stream = stream(&fixture, ours).await;
@@ -64,11 +66,14 @@ async fn a_manager_whose_claim_waits_behind_the_new_holder_is_not_woken() {
     let mut reader = exclusive("queue", theirs.claim(1));
     reader.mode = Mode::READER;
     fixture.backend.join(&reader).await.expect("joined");
+    let between = theirs.claim(2);
+    fixture.join("queue", between).await;
     fixture.join("queue", waiting).await;
-    // The reader holds then. It allows many, so the note about the first claims names the writer behind it too.
+    // The reader holds then. It allows many, so the note about the first claims names the last one too.
     fixture.leave("queue", first).await;
     fixture.leave("queue", reader.claim).await;
-    assert_eq!(ids(&next(&mut stream).await), [waiting], "the first that is told");
+    let wakeup = next(&mut stream).await;
+    assert_eq!((ids(&wakeup), wakeup.next), (vec![between], Some(waiting)), "the first that is told");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 mod batches;
 mod child;
 mod conformance;
+mod ends;
 mod garbage;
 mod processes;
 mod refusals;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use futures_core::stream::{BoxStream, Stream};
 
 use crate::backend::{Interest, Wakeup};
-use crate::conformance::probe::{BRIEF, Probe, READER};
+use crate::conformance::probe::{BRIEF, LONG, Probe, READER};
 use crate::conformance::wait::SOON;
 use crate::conformance::{Backend, Harness};
 use crate::queue::Mode::Exclusive;
@@ -160,4 +160,17 @@ pub async fn a_wakeup_tells_what_was_abandoned<H: Harness>(harness: &H) {
     let wakeup = woken(&mut wakeups, &lock.lock, late).await;
     assert_eq!(lock.holders().await, [other, late]);
     assert_eq!(wakeup.abandoned, token);
+}
+
+pub async fn a_leave_tells_the_first_that_waits_to_look<H: Harness>(harness: &H) {
+    let lock = Probe::open(harness, "lock").await;
+    let mut wakeups = subscribe(&lock, lock.manager).await;
+    let holder = lock.join(Exclusive).await;
+    let (next_holder, first_waiter) = (lock.join(Exclusive).await, lock.join(Exclusive).await);
+    lock.leave(holder).await;
+    assert_eq!(woken(&mut wakeups, &lock.lock, next_holder).await.next, Some(first_waiter));
+    // A holder that lingers lets nobody in, but it is going.
+    lock.linger(next_holder, LONG).await;
+    let wakeup = next(&mut wakeups).await;
+    assert_eq!((token_in(&wakeup, first_waiter), wakeup.next), (None, Some(first_waiter)));
 }

@@ -126,6 +126,40 @@ pub async fn an_evicted_waiter_starts_anew<H: Harness>(harness: &H) {
     assert!(guard.fencing_token() > evicted.token, "it holds by a claim that was evicted");
 }
 
+pub async fn a_release_after_an_eviction_says_that_the_lock_was_lost<H: Harness>(harness: &H) {
+    let managers = managers(harness, 2).await;
+    let lock = managers[0].lock("lock").ttl(Duration::from_secs(600));
+    // Before a renewal could tell, alone and with somebody else who holds by now.
+    for is_taken in [false, true] {
+        let guard = lock.acquire().await.expect("a free lock");
+        managers[1].evict("lock", guard.claim_id()).await.expect("the store answers");
+        let next = if is_taken { managers[1].lock("lock").try_acquire().await } else { Ok(None) };
+        let next = next.expect("the store answers");
+        assert_eq!(next.is_some(), is_taken);
+        assert_eq!(guard.release().await.expect_err("it was evicted").kind(), ErrorKind::Lost);
+        if let Some(next) = next {
+            next.release().await.expect("it was held");
+        }
+    }
+}
+
+pub async fn with_after_an_eviction_says_that_the_lock_was_lost<H: Harness>(harness: &H) {
+    let managers = managers(harness, 2).await;
+    let lock = managers[0].lock("lock").ttl(Duration::from_secs(600));
+    let work = lock.with(async |guard| {
+        managers[1].evict("lock", guard.claim_id()).await.expect("the store answers");
+    });
+    assert_eq!(work.await.expect_err("it was evicted").kind(), ErrorKind::Lost);
+}
+
+pub async fn a_time_to_hold_that_is_longer_than_the_longest_is_invalid_input<H: Harness>(harness: &H) {
+    let lock = manager(harness).await.lock("lock");
+    let lock = lock.min_hold(Duration::from_secs(5)).max_hold(Duration::from_millis(500));
+    let error = lock.acquire().await.expect_err("it cannot be both");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("min_hold"), "{error}");
+}
+
 pub async fn to_evict_nobody_is_no_error<H: Harness>(harness: &H) {
     let manager = manager(harness).await;
     manager.evict("lock", crate::ClaimId::random()).await.expect("the store answers");
