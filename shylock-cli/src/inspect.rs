@@ -91,17 +91,13 @@ async fn evict_from(locks: &LockManager, name: &LockName, claim: &ClaimPrefix) -
         }
     };
     let (id, owner) = (found.id, text::owner(&found.owner));
-    match locks.evict(name.as_str(), id).await? {
-        Left::Gone => {
-            let message =
-                format!("claim {id} of {owner} was gone from the queue of {shown} before it was evicted");
-            Err(Failure::new(Code::No, message))
-        }
-        _ => {
-            let what = if queue.granted_token(id).is_some() { "held" } else { "waited for" };
-            Ok(format!("evicted claim {id} of {owner}, which {what} {shown}\n"))
-        }
+    if locks.evict(name.as_str(), id).await? == Left::Gone {
+        let message =
+            format!("claim {id} of {owner} was gone from the queue of {shown} before it was evicted");
+        return Err(Failure::new(Code::No, message));
     }
+    let what = if queue.granted_token(id).is_some() { "held" } else { "waited for" };
+    Ok(format!("evicted claim {id} of {owner}, which {what} {shown}\n"))
 }
 
 async fn open(store: &Store, messages: &Messages) -> Result<LockManager, Failure> {

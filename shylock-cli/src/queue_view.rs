@@ -76,17 +76,16 @@ impl ClaimView {
 
 /// One lock for people: a line for each claim, and what the last holders left.
 pub(crate) fn queue(name: &LockName, queue: &Snapshot) -> String {
-    let mut text = match queue.claims.is_empty() {
-        true => format!("{} is free\n", plain(name.as_str())),
-        false => claims_table(queue),
+    let claims = if queue.claims.is_empty() {
+        format!("{} is free\n", plain(name.as_str()))
+    } else {
+        claims_table(queue)
     };
-    if let Some(value) = &queue.value {
-        text += &format!("value: {}\n", plain(value.as_str()));
-    }
-    if let Some(token) = queue.abandoned {
-        text += &format!("abandoned: the holder with token {token} lapsed and did not release the lock\n");
-    }
-    text
+    let value = queue.value.as_ref().map(|value| format!("value: {}\n", plain(value.as_str())));
+    let abandoned = queue.abandoned.map(|token| {
+        format!("abandoned: the holder with token {token} lapsed and did not release the lock\n")
+    });
+    [Some(claims), value, abandoned].into_iter().flatten().collect()
 }
 
 fn claims_table(queue: &Snapshot) -> String {

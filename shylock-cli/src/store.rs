@@ -26,7 +26,9 @@ pub(crate) async fn open(
     messages: &Messages,
 ) -> Result<LockManager, Failure> {
     let url = url(store, messages)?;
-    password::of(&url).iter().for_each(|secret| messages.hide(secret));
+    for secret in password::of(&url) {
+        messages.hide(&secret);
+    }
     let mut opening = pin!(shylock::open_within(&url, limit));
     let opened = if let Ok(opened) = timeout(SILENCE, &mut opening).await {
         opened
