@@ -160,7 +160,7 @@ impl Client {
         self.wakeups.moved(&lease.lock);
         match left {
             // If an earlier request got no answer, it may have been the one that took the claim out.
-            Ok(left) if left.is_certain => Ok(left.answer),
+            Ok(left) if left.is_certain => Ok(left.value),
             Ok(_) => Ok(Left::Left),
             Err(error) => {
                 warn!(lock = %lease.lock, claim = %lease.claim, %error, "a claim could not leave; its lease runs out");

@@ -14,7 +14,7 @@ mod line;
 mod turn;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ use turn::Turn;
 pub(crate) struct Pools {
     client: Arc<Client>,
     settings: PoolSettings,
-    pools: RwLock<HashMap<(LockName, Kind), Weak<Pool>>>,
+    by_name: RwLock<HashMap<(LockName, Kind), Weak<Pool>>>,
 }
 
 /// What all pools of a manager have in common.
@@ -106,11 +106,11 @@ struct Hold {
     token: FencingToken,
     since: Instant,
     /// How many guards have held by it. Each has the next number as its token.
-    guards: AtomicUsize,
+    guards: AtomicU64,
     /// How many guards hold by it now.
     users: AtomicUsize,
     /// Released earlier, the lock stays taken until then.
-    hold_until: Mutex<Option<Instant>>,
+    until: Mutex<Option<Instant>>,
 }
 
 /// What a caller asks for.
@@ -137,7 +137,7 @@ const ONE_ATTEMPT: Duration = Duration::from_secs(1);
 
 impl Pools {
     pub(crate) fn new(client: Arc<Client>, settings: PoolSettings) -> Arc<Self> {
-        Arc::new(Self { client, settings, pools: RwLock::default() })
+        Arc::new(Self { client, settings, by_name: RwLock::default() })
     }
 
     pub(crate) fn client(&self) -> &Arc<Client> {
@@ -164,10 +164,10 @@ impl Pools {
 
     fn pool(self: &Arc<Self>, name: LockName, kind: Kind) -> Arc<Pool> {
         let key = (name, kind);
-        if let Some(pool) = self.pools.read().get(&key).and_then(Weak::upgrade) {
+        if let Some(pool) = self.by_name.read().get(&key).and_then(Weak::upgrade) {
             return pool;
         }
-        let mut pools = self.pools.write();
+        let mut pools = self.by_name.write();
         if let Some(pool) = pools.get(&key).and_then(Weak::upgrade) {
             return pool;
         }
@@ -187,7 +187,7 @@ impl Pools {
 
     /// Whether local callers wait for a lock alone.
     fn has_writers(&self, name: &LockName) -> bool {
-        let pools = self.pools.read();
+        let pools = self.by_name.read();
         let writers = pools.get(&(name.clone(), Kind::Exclusive)).and_then(Weak::upgrade);
         drop(pools);
         writers.is_some_and(|pool| !matches!(pool.state.lock().turn, TurnState::Free))
@@ -196,7 +196,7 @@ impl Pools {
     /// Ends everything: callers who wait get an error, guards are lost, and all claims leave the store.
     pub(crate) async fn shut_down(&self) -> Result<(), Error> {
         self.client.down.cancel();
-        let pools: Vec<_> = self.pools.read().values().filter_map(Weak::upgrade).collect();
+        let pools: Vec<_> = self.by_name.read().values().filter_map(Weak::upgrade).collect();
         for pool in pools {
             pool.fail_all(&Error::shut_down());
         }
@@ -207,7 +207,7 @@ impl Pools {
 impl Drop for Pool {
     fn drop(&mut self) {
         if let Some(pools) = self.pools.upgrade() {
-            let mut pools = pools.pools.write();
+            let mut pools = pools.by_name.write();
             let key = (self.name.clone(), self.kind);
             if pools.get(&key).is_some_and(|pool| pool.strong_count() == 0) {
                 pools.remove(&key);
@@ -376,10 +376,10 @@ impl Pool {
     /// must be fresh enough for one more guard.
     fn may_pass_on(&self, hold: &Hold) -> bool {
         let now = Instant::now();
-        hold.guards.load(Ordering::Relaxed) < FencingToken::STEP as usize
+        hold.guards.load(Ordering::Relaxed) < FencingToken::STEP
             && now.duration_since(hold.since) < self.settings.max_handover_time
             && hold.lease.remaining() >= hold.lease.ttl().get() / 2
-            && hold.hold_until.lock().is_none_or(|until| until <= now)
+            && hold.until.lock().is_none_or(|until| until <= now)
             && !self.client.down.is_cancelled()
     }
 

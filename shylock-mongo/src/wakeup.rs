@@ -10,7 +10,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::change_stream::ChangeStream;
 use shylock_core::queue::holder_count;
 use shylock_core::{
-    BackendError, BackendErrorKind, ClaimId, FencingToken, Interest, LockName, ManagerId, Mode, Wakeup,
+    BackendError, BackendErrorKind, FencingToken, Interest, LockName, ManagerId, Mode, Wakeup,
 };
 use tracing::{debug, warn};
 
@@ -98,12 +98,12 @@ fn wakeup(event: &Document) -> Option<Wakeup> {
         "" => None,
         token => Some(FencingToken::new(token.parse().ok()?)),
     };
-    let (holders, next) = holders(claims)?;
-    Some(Wakeup::new(LockName::new(name).ok()?, holders).abandoned(abandoned).next(next))
+    Some(named(LockName::new(name).ok()?, claims)?.abandoned(abandoned))
 }
 
-/// Which of the first claims hold, and the first that waits: an id, how many it allows, and a token, and so on.
-fn holders(claims: &str) -> Option<(Vec<(ClaimId, FencingToken)>, Option<ClaimId>)> {
+/// Names those of the first claims that hold, and the first that waits. The text is an id, how many it allows, and a
+/// token, and so on.
+fn named(lock: LockName, claims: &str) -> Option<Wakeup> {
     let words: Vec<&str> = claims.split(' ').collect();
     let claim = |words: &[&str]| match words {
         [id, max, token] => {
@@ -115,11 +115,14 @@ fn holders(claims: &str) -> Option<(Vec<(ClaimId, FencingToken)>, Option<ClaimId
     let claims: Vec<_> = words.chunks(3).map(claim).collect::<Option<_>>()?;
     let count = holder_count(claims.iter().map(|(_, mode)| *mode));
     let next = claims.get(count).map(|((claim, _), _)| *claim);
-    Some((claims[..count].iter().map(|(holder, _)| *holder).collect(), next))
+    let holders = claims[..count].iter().map(|(holder, _)| *holder).collect();
+    Some(Wakeup::new(lock, holders).next(next))
 }
 
 #[cfg(test)]
 mod tests {
+    use shylock_core::ClaimId;
+
     use super::*;
 
     fn read(next: &str) -> Option<Wakeup> {

@@ -130,7 +130,7 @@ impl HeldClaim {
         self.may_be_in_store = true;
         let retries = client.store.retry.begin_in_outage(progress.failing_since());
         let joined = client.store.persist(lease, retries, progress, join(&waiting.request)).await?;
-        let snapshot = joined.answer;
+        let snapshot = joined.value;
         let Some(found) = snapshot.claim(lease.claim) else {
             if !waiting.request.only_if_granted {
                 return Err(not_shown());
@@ -288,10 +288,10 @@ async fn look(client: &Client, waiting: &Waiting, lease: &Arc<Lease>) -> Result<
     let progress = Progress::default();
     let once = client.store.retry.once(lease.remaining());
     let joined = client.store.persist(lease, once, &progress, join(&waiting.request)).await?;
-    if joined.answer.claim(lease.claim).map(|claim| claim.token) == waiting.token {
+    if joined.value.claim(lease.claim).map(|claim| claim.token) == waiting.token {
         lease.extend(joined.sent_at, waiting.request.ttl);
     }
-    Ok(joined.answer)
+    Ok(joined.value)
 }
 
 fn granted(snapshot: &Snapshot, lease: &Lease) -> Option<Granted> {

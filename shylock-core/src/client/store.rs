@@ -69,7 +69,7 @@ impl StoreClient {
             let error = match self.send(lease, retries.limit(), &call).await {
                 Ok((sent_at, answer, was_sent_once)) => {
                     progress.answered();
-                    return Ok(Answer { sent_at, answer, is_certain: is_first && was_sent_once });
+                    return Ok(Answer { sent_at, value: answer, is_certain: is_first && was_sent_once });
                 }
                 Err(error) => error,
             };
@@ -114,7 +114,7 @@ impl StoreClient {
     }
 
     fn begin<T: Send + 'static>(&self, call: BackendCall<T>, lease: Option<Arc<Lease>>) -> Call<T> {
-        Call { call: Some(call), runtimes: self.runtimes.clone(), lease }
+        Call { future: Some(call), runtimes: self.runtimes.clone(), lease }
     }
 }
 
@@ -122,7 +122,7 @@ impl StoreClient {
 pub(crate) struct Answer<T> {
     /// When the request was sent that was answered.
     pub(crate) sent_at: Instant,
-    pub(crate) answer: T,
+    pub(crate) value: T,
     /// The request was sent once, so no earlier one can have changed what this one found.
     pub(crate) is_certain: bool,
 }
@@ -150,7 +150,7 @@ async fn first_of<T: Send + 'static>(
 /// A call that is never cut off half way, because a driver may not be cancelled in the middle of an operation. If it is
 /// dropped, it goes on in a task.
 struct Call<T: Send + 'static> {
-    call: Option<BackendCall<T>>,
+    future: Option<BackendCall<T>>,
     runtimes: Arc<Runtimes>,
     /// The lease that a late answer may bring back to the store.
     lease: Option<Arc<Lease>>,
@@ -160,20 +160,20 @@ impl<T: Send + 'static> Future for Call<T> {
     type Output = Result<T, BackendError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(call) = &mut self.call else { return Poll::Pending };
+        let Some(call) = &mut self.future else { return Poll::Pending };
         let answer = match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(answer)) => answer,
             Err(_) => Err(BackendError::new(BackendErrorKind::Broken, "the backend has panicked")),
         };
-        self.call = None;
+        self.future = None;
         Poll::Ready(answer)
     }
 }
 
 impl<T: Send + 'static> Drop for Call<T> {
     fn drop(&mut self) {
-        let Some(call) = self.call.take() else { return };
+        let Some(call) = self.future.take() else { return };
         let task = self.runtimes.spawn(async move {
             let _ = call.await;
         });

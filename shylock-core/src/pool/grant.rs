@@ -55,10 +55,10 @@ impl Grant {
             }
         }
         if let Some(until) = terms.hold_until(now) {
-            let mut latest = hold.hold_until.lock();
+            let mut latest = hold.until.lock();
             *latest = Some(latest.map_or(until, |before| before.max(until)));
         }
-        let token = hold.token.handed_over(number as u64);
+        let token = hold.token.handed_over(number);
         Self { pool, hold, token, abandoned, is_over: false }
     }
 
@@ -113,12 +113,11 @@ impl Grant {
             let leave = claim.leave(linger, progress);
             tokio::pin!(leave);
             // One that hangs does not hold up the next caller, whose claim queues behind it.
-            match timeout(HANGING, &mut leave).await {
-                Ok(left) => left,
-                Err(_) => {
-                    drop(turn);
-                    leave.await
-                }
+            if let Ok(left) = timeout(HANGING, &mut leave).await {
+                left
+            } else {
+                drop(turn);
+                leave.await
             }
         };
         match left {
@@ -162,7 +161,7 @@ impl Grant {
         if is_current {
             state.hold = None;
         }
-        let until = *hold.hold_until.lock();
+        let until = *hold.until.lock();
         let linger = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
         let turn = (pool.kind == Kind::Exclusive && is_current).then(|| {
             state.turn = TurnState::Leaving;

@@ -1,6 +1,6 @@
 //! The turn of one caller: it drives a claim through the store.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -135,9 +135,9 @@ impl Turn {
             mode: want.mode,
             token: granted.token,
             since: Instant::now(),
-            guards: AtomicUsize::new(0),
+            guards: AtomicU64::new(0),
             users: AtomicUsize::new(0),
-            hold_until: Mutex::default(),
+            until: Mutex::default(),
         });
         let grant = Grant::new(self.pool.clone(), hold.clone(), &want.terms, granted.abandoned);
         self.is_armed = false;

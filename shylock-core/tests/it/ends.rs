@@ -111,10 +111,10 @@ fn a_renewal_that_hangs_when_its_runtime_ends_is_sent_again() {
     let (hangs, hung) = mpsc::channel();
     let first_time = AtomicBool::new(true);
     let backend = Hooked::new(&MemoryBackend::new(), move |step, _| {
-        let hang = step == Step::Renew && first_time.swap(false, Ordering::SeqCst);
+        let is_stuck = step == Step::Renew && first_time.swap(false, Ordering::SeqCst);
         let hangs = hangs.clone();
         Box::pin(async move {
-            if hang {
+            if is_stuck {
                 hangs.send(()).expect("the test waits");
                 std::future::pending::<()>().await;
             }
@@ -125,7 +125,7 @@ fn a_renewal_that_hangs_when_its_runtime_ends_is_sent_again() {
         // A runtime of one thread works only while somebody waits in it.
         runtime.block_on(async {
             while hung.try_recv().is_err() {
-                tokio::time::sleep(TTL / 100).await
+                tokio::time::sleep(TTL / 100).await;
             }
         });
     };
