@@ -192,6 +192,7 @@ impl Client {
     ) {
         let client = self.clone();
         let limit = self.store.retry.attempt_limit(Duration::MAX).saturating_mul(2);
+        let presence = self.presence();
         self.runtimes.spawn(async move {
             let all = async {
                 for straggler in stragglers {
@@ -205,18 +206,28 @@ impl Client {
                 Box::pin(async move { backend.leave(&lock, claim, linger).await })
             };
             let _ = client.store.attempt(limit, request).await;
+            drop(presence);
         });
     }
 
     /// Ends every claim, and waits until each has left the store or its lease has run out.
     pub(crate) async fn shut_down(self: &Arc<Self>) {
         self.down.cancel();
-        for lease in self.renewals.drain() {
+        self.present.close();
+        // A claim that is still joining leaves after its request, when its caller has noticed.
+        self.end_all(|lease| lease.deadline().is_some());
+        let patience = self.store.retry.attempt_limit(Duration::MAX);
+        if timeout(patience, self.present.wait()).await.is_err() {
+            self.end_all(|_| true);
+            self.present.wait().await;
+        }
+    }
+
+    fn end_all(self: &Arc<Self>, which: impl Fn(&Lease) -> bool) {
+        for lease in self.renewals.drain(which) {
             lease.end(LossReason::ShutDown);
             self.leave_in_background(lease, Duration::ZERO, &Arc::default(), ());
         }
-        self.present.close();
-        self.present.wait().await;
     }
 }
 

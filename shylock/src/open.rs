@@ -104,7 +104,8 @@ pub async fn open(url: &str) -> Result<Arc<dyn Backend>, Error> {
 /// As [`connect`].
 pub async fn open_within(url: &str, limit: Duration) -> Result<Arc<dyn Backend>, Error> {
     let attempt = ATTEMPT.min(limit);
-    Ok(repeat(limit, || open_once(url, attempt)).await?)
+    // Boxed, because the drivers make it large.
+    Ok(repeat(limit, || Box::pin(open_once(url, attempt))).await?)
 }
 
 /// Repeats attempts while their errors may pass, and gives up each after its time, and the whole after `limit`. The last

@@ -142,9 +142,10 @@ impl Renewals {
         self.round.lock().claims.remove(&claim);
     }
 
-    /// Removes all claims.
-    pub(crate) fn drain(&self) -> Vec<Arc<Lease>> {
-        self.round.lock().claims.drain().map(|(_, entry)| entry.lease).collect()
+    /// Removes some claims.
+    pub(crate) fn drain(&self, which: impl Fn(&Lease) -> bool) -> Vec<Arc<Lease>> {
+        let mut round = self.round.lock();
+        round.claims.extract_if(|_, entry| which(&entry.lease)).map(|(_, entry)| entry.lease).collect()
     }
 
     /// Renews what is due, and returns when the next claim is.
