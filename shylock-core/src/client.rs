@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -147,14 +147,15 @@ impl Client {
         // These may arrive after the leave.
         let stragglers = lease.take_stragglers();
         let until = Instant::now() + linger;
-        let retries = self.store.retry.begin_until(lease.lapses_at());
+        let lapses_at = lease.lapses_at();
+        let retries = self.store.retry.begin_until(lapses_at);
         let request = |backend: Arc<dyn Backend>| -> store::BackendCall<Left> {
             let (lock, claim) = (lease.lock.clone(), lease.claim);
             Box::pin(async move { backend.leave(&lock, claim, linger).await })
         };
         let left = self.store.persist(lease, retries, progress, request).await;
         if !stragglers.is_empty() {
-            self.leave_again_after(stragglers, lease.clone(), until);
+            self.leave_again_after(stragglers, lease.clone(), until, lapses_at);
         }
         lease.left();
         self.wakeups.moved(&lease.lock);
@@ -183,30 +184,36 @@ impl Client {
     }
 
     /// A request to join that is still under way may bring the claim back: it leaves once more after that, and lingers
-    /// until the same time.
+    /// until the same time. Shutting down waits for it no longer than the lease lasts.
     fn leave_again_after(
         self: &Arc<Self>,
         stragglers: Vec<JoinHandle<()>>,
         lease: Arc<Lease>,
         until: Instant,
+        lapses_at: Instant,
     ) {
-        let client = self.clone();
+        let (client, presence) = (self.clone(), self.presence());
         let limit = self.store.retry.attempt_limit(Duration::MAX).saturating_mul(2);
-        let presence = self.presence();
         self.runtimes.spawn(async move {
-            let all = async {
-                for straggler in stragglers {
-                    let _ = straggler.await;
-                }
+            let leave = async {
+                let all = async {
+                    for straggler in stragglers {
+                        let _ = straggler.await;
+                    }
+                };
+                let _ = timeout(limit, all).await;
+                let (lock, claim) = (lease.lock.clone(), lease.claim);
+                let linger = until.saturating_duration_since(Instant::now());
+                let request = |backend: Arc<dyn Backend>| -> store::BackendCall<Left> {
+                    Box::pin(async move { backend.leave(&lock, claim, linger).await })
+                };
+                let _ = client.store.attempt(limit, request).await;
             };
-            let _ = timeout(limit, all).await;
-            let (lock, claim) = (lease.lock.clone(), lease.claim);
-            let linger = until.saturating_duration_since(Instant::now());
-            let request = |backend: Arc<dyn Backend>| -> store::BackendCall<Left> {
-                Box::pin(async move { backend.leave(&lock, claim, linger).await })
-            };
-            let _ = client.store.attempt(limit, request).await;
-            drop(presence);
+            tokio::pin!(leave);
+            if timeout_at(lapses_at, &mut leave).await.is_err() {
+                drop(presence);
+                leave.await;
+            }
         });
     }
 
