@@ -34,7 +34,7 @@ use tracing::warn;
 use crate::backend::{Backend, BackendError};
 use crate::error::{Error, ErrorKind};
 use crate::queue::{ClaimId, Left, LockName, ManagerId};
-use crate::retry::RetryPolicy;
+use crate::retry::{RetryPolicy, far_away};
 
 use lease::{Lease, LossReason};
 use progress::Progress;
@@ -202,12 +202,17 @@ impl Client {
                     }
                 };
                 let _ = timeout(limit, all).await;
-                let (lock, claim) = (lease.lock.clone(), lease.claim);
-                let linger = until.saturating_duration_since(Instant::now());
+                // The late request began a lease of its own.
+                let retries = client.store.retry.begin_until(far_away(lease.ttl().get()));
                 let request = |backend: Arc<dyn Backend>| -> store::BackendCall<Left> {
+                    let (lock, claim) = (lease.lock.clone(), lease.claim);
+                    let linger = until.saturating_duration_since(Instant::now());
                     Box::pin(async move { backend.leave(&lock, claim, linger).await })
                 };
-                let _ = client.store.attempt(limit, request).await;
+                let progress = Progress::default();
+                if let Err(error) = client.store.persist(&lease, retries, &progress, request).await {
+                    warn!(lock = %lease.lock, claim = %lease.claim, %error, "a late claim could not leave; its lease runs out");
+                }
             };
             tokio::pin!(leave);
             if timeout_at(lapses_at, &mut leave).await.is_err() {

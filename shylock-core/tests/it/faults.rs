@@ -284,3 +284,16 @@ async fn a_wakeup_from_an_earlier_life_of_a_claim_grants_nothing() {
     next.release().await.expect("it was held");
     assert!(unlucky.await.expect("no panic").is_ok());
 }
+
+/// The request to join arrives after the leave of its caller, who has gone, and the store fails just then.
+#[tokio::test(start_paused = true)]
+async fn a_late_join_leaves_although_its_leave_meets_trouble() {
+    let (locks, faults) = manager(&store());
+    faults.next(Step::Join, [Fault::DelayBefore(Duration::from_millis(500))]);
+    faults.next(Step::Leave, [Fault::None, Fault::FailBefore]);
+    let lock = locks.lock("lock");
+    assert!(timeout(Duration::from_millis(10), lock.acquire()).await.is_err());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(faults.calls(Step::Leave), 3);
+    assert_eq!(holders(&locks).await, 0);
+}
