@@ -195,7 +195,7 @@ impl Client {
         let (client, presence) = (self.clone(), self.presence());
         let limit = self.store.retry.attempt_limit(Duration::MAX).saturating_mul(2);
         self.runtimes.spawn(async move {
-            let leave = async {
+            let work = async {
                 let all = async {
                     for straggler in stragglers {
                         let _ = straggler.await;
@@ -214,10 +214,10 @@ impl Client {
                     warn!(lock = %lease.lock, claim = %lease.claim, %error, "a late claim could not leave; its lease runs out");
                 }
             };
-            tokio::pin!(leave);
-            if timeout_at(lapses_at, &mut leave).await.is_err() {
+            tokio::pin!(work);
+            if timeout_at(lapses_at, &mut work).await.is_err() {
                 drop(presence);
-                leave.await;
+                work.await;
             }
         });
     }
